@@ -1,0 +1,108 @@
+import type { Answer, AskInput } from '../src/contracts/activities.ts';
+import { DeployError } from '../src/domain/deploy-error.ts';
+import { serviceName } from '../src/domain/names.ts';
+import { type Deps, runtimeFor } from './deps.ts';
+import { look } from './inspect.ts';
+import { observe } from './observe.ts';
+import { judgePreflight } from './preflight.ts';
+import type { Run } from './run.ts';
+import { describeHolder, dropLease, leaseState, readLease } from './ssh/lease.ts';
+import { parseStateFiles } from './state-files.ts';
+
+/** Answers a reading command about one host. A host that cannot answer says why, and the others' answers stand. */
+export async function answer(deps: Deps, input: AskInput, run: Run): Promise<Answer> {
+  const base = { host: input.host.alias, address: input.host.address };
+  try {
+    return { ...base, ...(await answerOf(deps, input, run)) };
+  } catch (error) {
+    if (error instanceof DeployError) return { ...base, problem: error.toProblem() };
+    throw error;
+  }
+}
+
+async function answerOf(deps: Deps, input: AskInput, run: Run): Promise<Partial<Answer>> {
+  const { program, secrets } = deps;
+  const runtime = runtimeFor(input.target.runtime);
+  const { question } = input;
+  switch (question.ask) {
+    case 'git-state': {
+      const [now, state] = await Promise.all([look(deps, input, run.signal), overview(deps, input)]);
+      const release = state.releases.at(-1);
+      const { head, subject, branch, remoteUrl, manualChanges, untracked } = now;
+      return {
+        gitState: {
+          head,
+          subject,
+          ...(branch === undefined ? {} : { branch }),
+          remoteUrl,
+          ...(release === undefined ? {} : { release }),
+          manualChanges,
+          untracked,
+        },
+      };
+    }
+    case 'services':
+    case 'health': {
+      const now = await observe(program, secrets, runtime, input, {
+        commit: '',
+        signal: run.signal,
+        ...(question.ask === 'services' ? { rules: [] } : {}),
+      });
+      return {
+        services: runtime.judge(now.state, { reference: now.state.runtime, images: [] }),
+        rules: now.rules,
+      };
+    }
+    case 'releases': {
+      const state = await overview(deps, input);
+      return {
+        releases: state.releases,
+        quarantined: [...state.quarantined].map(([sha, why]) => ({ sha, why })),
+      };
+    }
+    case 'doctor': {
+      const [now, lease] = await Promise.all([look(deps, input, run.signal), readLease(program, input)]);
+      const findings = judgePreflight(input, now, secrets.envOf(input.host));
+      if (lease.holder) findings.warnings.push(`the lease is held by ${describeHolder(lease.holder)}`);
+      return { findings, lease };
+    }
+    case 'logs': {
+      const script = runtime.logs(serviceName(question.service), question.lines);
+      const { output, lines } = await program.call(input, {
+        operation: 'read',
+        args: [60, script],
+        timeoutMs: 70_000,
+        signal: run.signal,
+      });
+      const code = lines.find(({ key }) => key === 'ended')?.value;
+      if (code === '0') return { text: output };
+      throw new DeployError('CommandFailed', `${input.host.alias}: the logs of ${question.service} cannot be read.`, {
+        tail: output.slice(-2000),
+      });
+    }
+    case 'unlock':
+      return unlock(deps, input, question.force);
+  }
+}
+
+async function overview({ program }: Deps, input: AskInput) {
+  return parseStateFiles(await program.call(input, { operation: 'overview', args: [], timeoutMs: 30_000 }));
+}
+
+async function unlock({ program, askHolder }: Deps, input: AskInput, force: boolean): Promise<Partial<Answer>> {
+  const lease = leaseState(await program.call(input, { operation: 'lease', args: [], timeoutMs: 30_000 }));
+  const { holder } = lease;
+  if (!holder) return { lease };
+  const { state, detail } = holder.kind === 'deploy' ? await askHolder(holder) : { state: 'closed', detail: '' };
+  if (state !== 'closed' && !force) {
+    throw new DeployError('HostBusy', `${input.host.alias} is held by ${describeHolder(holder)}: ${detail}.`, {
+      hint: `Abort it: \`dbc abort ${holder.target}\`. To take the lease away all the same: \`dbc unlock ${input.target.name} --force\`.`,
+    });
+  }
+  if (!(await dropLease(program, input, lease.number))) {
+    throw new DeployError('HostBusy', `${input.host.alias}: the lease changed hands in this moment.`, {
+      hint: 'Look who holds it now, then try again.',
+    });
+  }
+  return { unlocked: holder };
+}

@@ -1,0 +1,23 @@
+import type { LeaseHolder } from '../src/contracts/host.ts';
+import type { RuntimeConfig, TargetConfig } from '../src/contracts/target.ts';
+import { commandsRuntime } from './runtime/commands.ts';
+import { composeRuntime } from './runtime/compose.ts';
+import type { Runtime } from './runtime/port.ts';
+import type { HostProgram } from './ssh/host-program.ts';
+import type { AskHolder } from './ssh/lease.ts';
+import type { Secrets } from './ssh/secrets.ts';
+
+/** What the activities are given; the worker wires it. */
+export interface Deps {
+  program: HostProgram;
+  secrets: Secrets;
+  /** The target's config as it is now, without secrets. Throws InvalidInput with the near miss for an unknown one. */
+  loadTarget(name: string): Promise<TargetConfig>;
+  /** Which Temporal this worker works for, as a lease names it. */
+  server: Pick<LeaseHolder, 'server' | 'embedded' | 'namespace'>;
+  askHolder: AskHolder;
+}
+
+export function runtimeFor(config: RuntimeConfig): Runtime {
+  return config.kind === 'compose' ? composeRuntime(config) : commandsRuntime(config);
+}

@@ -1,0 +1,60 @@
+import type {
+  AskInput,
+  BuildInput,
+  DeployActivities,
+  FetchInput,
+  InspectInput,
+  LeasedTask,
+  RecordInput,
+  ReleaseLeaseInput,
+  ResetInput,
+  RestoreInput,
+  RestoreVerifyInput,
+  StartInput,
+  VerifyInput,
+} from '../src/contracts/activities.ts';
+import { DeployError } from '../src/domain/deploy-error.ts';
+import { answer } from './ask.ts';
+import type { Deps } from './deps.ts';
+import { inspect } from './inspect.ts';
+import { restoreCheckout, restoreImages, restoreServices } from './restore.ts';
+import { failureOf, type Run, runStep } from './run.ts';
+import { retakeLease } from './ssh/lease.ts';
+import { build, fetch, record, releaseLease, reset, start } from './steps.ts';
+import { verify, verifyRestored } from './verify.ts';
+
+/** The activities of a worker. Each is one step; what all of them share is in `run.ts`. */
+export function createActivities(deps: Deps): DeployActivities {
+  const { program } = deps;
+  const forward =
+    <I extends LeasedTask | InspectInput, R>(step: (deps: Deps, input: I, run: Run) => Promise<R>) =>
+    (input: I) =>
+      runStep(program, input, 'step', (run) => step(deps, input, run));
+  const compensating =
+    <I extends LeasedTask, R>(step: (deps: Deps, input: I, run: Run) => Promise<R>) =>
+    (input: I) =>
+      runStep(program, input, 'compensation', (run) => step(deps, input, run));
+
+  return {
+    loadTarget: (name: string) =>
+      deps.loadTarget(name).catch((error: unknown) => {
+        throw error instanceof DeployError ? failureOf(error, false) : error;
+      }),
+    inspect: forward<InspectInput, Awaited<ReturnType<typeof inspect>>>(inspect),
+    fetch: forward<FetchInput, Awaited<ReturnType<typeof fetch>>>(fetch),
+    reset: forward<ResetInput, Awaited<ReturnType<typeof reset>>>(reset),
+    build: forward<BuildInput, Awaited<ReturnType<typeof build>>>(build),
+    start: forward<StartInput, void>(start),
+    verify: forward<VerifyInput, Awaited<ReturnType<typeof verify>>>(verify),
+    record: compensating<RecordInput, Awaited<ReturnType<typeof record>>>(record),
+    retakeLease: compensating<LeasedTask, { number: number }>(async (_deps, input) => ({
+      number: await retakeLease(program, input),
+    })),
+    restoreCheckout: compensating<RestoreInput, void>(restoreCheckout),
+    restoreImages: compensating<RestoreInput, { rebuilt: string[] }>(restoreImages),
+    restoreServices: compensating<RestoreInput, void>(restoreServices),
+    verifyRestored: compensating<RestoreVerifyInput, Awaited<ReturnType<typeof verifyRestored>>>(verifyRestored),
+    releaseLease: compensating<ReleaseLeaseInput, void>(releaseLease),
+    ask: (input: AskInput) => runStep(program, input, 'step', (run) => answer(deps, input, run)),
+  };
+}

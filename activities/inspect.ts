@@ -1,0 +1,150 @@
+import { Context } from '@temporalio/activity';
+import type { HostTask, InspectInput, Inspection, LeasedTask } from '../src/contracts/activities.ts';
+import type { LeaseHolder, Snapshot } from '../src/contracts/host.ts';
+import { DeployError } from '../src/domain/deploy-error.ts';
+import { isHalfChanged } from '../src/domain/leftover.ts';
+import { shortSha } from '../src/domain/sha.ts';
+import { type Deps, runtimeFor } from './deps.ts';
+import { type Observation, observe } from './observe.ts';
+import { judgePreflight, preflightScript } from './preflight.ts';
+import type { Run } from './run.ts';
+import { giveLease, refuseLostLease, takeLease } from './ssh/lease.ts';
+import { base64, parseStateFiles, type StateFiles, snapshotPath, targetPath } from './state-files.ts';
+
+/**
+ * Takes the lease, looks at everything, and writes the snapshot. When the host is not fit for a deploy the lease is
+ * given back at once.
+ *
+ * @throws DeployError HostBusy, PreflightFailed with every finding
+ */
+export async function inspect(deps: Deps, input: InspectInput, run: Run): Promise<Inspection> {
+  const { program } = deps;
+  const taken = await takeLease(program, input, holderOf(deps, input), deps.askHolder, input.forceTakeover);
+  const task: LeasedTask = { ...input, number: taken.number };
+  const state = parseStateFiles(taken.answer);
+  const warnings: string[] = [];
+  if (taken.tookOver) {
+    warnings.push(`took the lease over from deploy ${taken.tookOver}, which died without giving it back`);
+  }
+  for (const { value } of taken.answer.lines.filter(({ key }) => key === 'ending')) {
+    warnings.push(`ended the remote command ${value} that it had left running`);
+  }
+  run.say('reading the host');
+  const now = await look(deps, input, run.signal);
+  const findings = judgePreflight(input, now, deps.secrets.envOf(input.host));
+  if (findings.errors.length > 0) {
+    await giveLease(program, task);
+    throw new DeployError(
+      'PreflightFailed',
+      `${input.host.alias} is not fit for a deploy:\n${findings.errors.map((each) => `  - ${each}`).join('\n')}`,
+      { hint: `Nothing was changed. Look again with \`dbc doctor ${input.target.name}\`.` },
+    );
+  }
+  warnings.push(...findings.warnings);
+  const runtime = runtimeFor(input.target.runtime);
+  const services = runtime.judge(now.state, { reference: now.state.runtime, images: [] });
+  const { snapshot, adoptedFrom } = await keepSnapshot(
+    deps,
+    task,
+    state,
+    now,
+    services.every(({ healthy }) => healthy),
+  );
+  if (adoptedFrom) {
+    warnings.push(
+      `deploy ${adoptedFrom} never finished and left the host half changed; a restore would lead back to ${shortSha(snapshot.sha)}, which it found`,
+    );
+  }
+  return {
+    number: taken.number,
+    snapshot,
+    ...(adoptedFrom === undefined ? {} : { adoptedFrom }),
+    head: now.head,
+    releases: state.releases,
+    quarantined: [...state.quarantined.keys()],
+    warnings,
+    services,
+  };
+}
+
+/** A host as `inspect` and `doctor` see it. */
+export async function look(deps: Deps, task: HostTask, signal?: AbortSignal): Promise<Observation> {
+  const { program, secrets } = deps;
+  const runtime = runtimeFor(task.target.runtime);
+  const more = preflightScript(task);
+  return observe(program, secrets, runtime, task, { commit: '', more, ...(signal ? { signal } : {}) });
+}
+
+function holderOf(deps: Deps, input: InspectInput): LeaseHolder {
+  const { workflowExecution } = Context.current().info;
+  return {
+    kind: 'deploy',
+    ...deps.server,
+    workflowId: workflowExecution?.workflowId ?? '',
+    deploy: input.deploy,
+    target: input.target.name,
+    actor: input.actor,
+    ...(input.reason === undefined ? {} : { reason: input.reason }),
+  };
+}
+
+/**
+ * The snapshot of this deploy: the one it has already, that of a leftover that is still half changed, or a new one.
+ * Leftovers' own snapshots are done with after that; what manual changes they saved stays.
+ */
+async function keepSnapshot(
+  { program }: Deps,
+  task: LeasedTask,
+  { snapshots }: StateFiles,
+  now: Observation,
+  healthy: boolean,
+): Promise<{ snapshot: Snapshot; adoptedFrom?: string }> {
+  const own = snapshots.get(task.deploy);
+  if (own) return asTaken(task, own.snapshot);
+  const { head, manualChanges, state } = now;
+  const leftovers = [...snapshots].filter(([deploy]) => deploy !== task.deploy);
+  const [, adopted] =
+    leftovers.find(([, each]) => isHalfChanged(each, { head, manualChanges, runtime: state.runtime, healthy })) ?? [];
+  const snapshot = adopted?.snapshot ?? newSnapshot(task, now);
+  const files = ['create', snapshotPath(task.deploy), base64(JSON.stringify(snapshot))];
+  if (adopted?.target !== undefined) files.push('create', targetPath(task.deploy), base64(adopted.target));
+  refuseLostLease(
+    task,
+    await program.call(task, { operation: 'write', args: [task.number, ...files], timeoutMs: 30_000 }),
+  );
+  if (task.target.env) {
+    await program.call(task, {
+      operation: 'keep_env',
+      args: [task.number, task.deploy, task.target.env.file],
+      timeoutMs: 30_000,
+    });
+  }
+  if (leftovers.length > 0) {
+    const done = leftovers.map(([deploy]) => `snapshots/${deploy}`);
+    await program.call(task, { operation: 'remove', args: [task.number, ...done], timeoutMs: 30_000 });
+  }
+  return asTaken(task, snapshot);
+}
+
+function asTaken(task: LeasedTask, snapshot: Snapshot): { snapshot: Snapshot; adoptedFrom?: string } {
+  return snapshot.deploy === task.deploy ? { snapshot } : { snapshot, adoptedFrom: snapshot.deploy };
+}
+
+function newSnapshot(task: LeasedTask, now: Observation): Snapshot {
+  const said = (key: string): string | undefined => new RegExp(`^${key} (.+)$`, 'm').exec(now.raw)?.[1];
+  const envSha = said('env-sha');
+  return {
+    deploy: task.deploy,
+    sha: now.head,
+    ...(now.branch === undefined ? {} : { branch: now.branch }),
+    ...(now.branchSha === undefined || now.branch === task.target.repository.branch
+      ? {}
+      : { branchSha: now.branchSha }),
+    manualChanges: now.manualChanges,
+    untracked: now.untracked,
+    ...(envSha === undefined ? {} : { envSha }),
+    runtime: now.state.runtime,
+    baseline: now.rules,
+    bootId: said('boot') ?? '',
+  };
+}

@@ -1,0 +1,110 @@
+import type { HostTask } from '../src/contracts/activities.ts';
+import type { RuleView } from '../src/contracts/deploy.ts';
+import type { HealthRule } from '../src/contracts/target.ts';
+import { compileRule, evaluateRule, ruleLabel } from '../src/domain/health-rules.ts';
+import { gitStateScript } from './git.ts';
+import { answerScript, askFromWorker, parseAnswers } from './health.ts';
+import type { Runtime, RuntimeState } from './runtime/port.ts';
+import type { HostProgram } from './ssh/host-program.ts';
+import type { Secrets } from './ssh/secrets.ts';
+
+/** What a host is at one moment: its checkout, what runs, and what the health rules say. */
+export interface Observation {
+  head: string;
+  branch?: string;
+  /** Where the configured branch points. */
+  branchSha?: string;
+  remoteUrl: string;
+  subject: string;
+  manualChanges: string[];
+  untracked: string[];
+  /** Whether a deploy's saved manual changes are what the tree holds; absent when nothing was saved. */
+  savedInPlace?: boolean;
+  state: RuntimeState;
+  rules: RuleView[];
+  /** Lines of an additional script, as they are. */
+  raw: string;
+}
+
+export interface ObserveOptions {
+  /** Compose's project, once it is known. */
+  project?: string;
+  /** The commit that rules are asked about. */
+  commit: string;
+  /** A ref of saved changes to compare the tree with. */
+  saved?: string;
+  /** More to read in the same call. */
+  more?: string;
+  signal?: AbortSignal;
+  rules?: HealthRule[];
+}
+
+/** One remote command reads everything, while the worker asks what it has to ask itself. */
+export async function observe(
+  program: HostProgram,
+  secrets: Secrets,
+  runtime: Runtime,
+  task: HostTask,
+  options: ObserveOptions,
+): Promise<Observation> {
+  const rules = options.rules ?? task.target.health;
+  const onHost = rules.filter(({ from }) => from === 'host');
+  const script = [
+    'set -u\n',
+    options.more ?? '',
+    gitStateScript(task.target.repository, options.saved),
+    runtime.observe(options.project),
+    answerScript(onHost),
+  ].join('');
+  const seconds = Math.ceil(task.target.timeouts.inspectMs / 1000);
+  const [answer, fromWorker] = await Promise.all([
+    program.call(task, {
+      operation: 'read',
+      args: [seconds, script],
+      timeoutMs: task.target.timeouts.inspectMs + 10_000,
+      raw: true,
+      ...(options.signal ? { signal: options.signal } : {}),
+    }),
+    Promise.all(rules.filter(({ from }) => from === 'worker').map((rule) => askFromWorker(rule, options.signal))),
+  ]);
+  const output = answer.output;
+  const answers = new Map([
+    ...parseAnswers(output, onHost),
+    ...rules.filter(({ from }) => from === 'worker').map((rule, index) => [rule.name, fromWorker[index]] as const),
+  ]);
+  const redact = secrets.redactorFor(task.host);
+  const views = rules.flatMap((rule) =>
+    Object.entries(rule.expect).map(([label, expression]) => {
+      const seen = answers.get(rule.name) ?? { error: 'no answer came back from the host' };
+      const view = evaluateRule(compileRule(expression), ruleLabel(rule.name, label), seen, options.commit);
+      return { ...view, observed: redact(view.observed) };
+    }),
+  );
+  const one = (key: string): string => new RegExp(`^${key} (.*)$`, 'm').exec(output)?.[1] ?? '';
+  const all = (key: string): string[] =>
+    [...output.matchAll(new RegExp(`^${key} (.*)$`, 'gm'))].map((match) => match[1] ?? '');
+  const state = runtime.parse(output);
+  return {
+    head: one('head'),
+    ...(one('branch') ? { branch: one('branch') } : {}),
+    ...(one('branch-sha') ? { branchSha: one('branch-sha') } : {}),
+    remoteUrl: one('remote'),
+    subject: one('subject'),
+    manualChanges: all('manual'),
+    untracked: all('untracked'),
+    ...(one('saved') ? { savedInPlace: one('saved') === 'in-place' } : {}),
+    state: redactState(state, redact),
+    rules: views,
+    raw: output,
+  };
+}
+
+/** Only what is shown is redacted: names and IDs are compared. */
+function redactState(state: RuntimeState, redact: (text: string) => string): RuntimeState {
+  const { runtime, problem } = state;
+  return {
+    ...state,
+    runtime: runtime.kind === 'commands' ? { ...runtime, status: redact(runtime.status) } : runtime,
+    ...(problem === undefined ? {} : { problem: redact(problem) }),
+  };
+}

@@ -1,0 +1,121 @@
+import { CompleteAsyncError, Context } from '@temporalio/activity';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import type { HostTask, JobHeartbeat, LeasedTask } from '../src/contracts/activities.ts';
+import { DeployError } from '../src/domain/deploy-error.ts';
+import type { HostProgram } from './ssh/host-program.ts';
+import { cancelJob, type JobResult, type JobSpec, runJob } from './ssh/remote-job.ts';
+
+/** How often an activity says that it lives; the heartbeat timeout is a few of these. */
+const heartbeatMs = 1000;
+
+interface HeartbeatDetails extends JobHeartbeat {
+  /** Epoch ms of the worker when the host last answered; carried from attempt to attempt. */
+  contactAt: number;
+}
+
+/** What a step gets from the activity that it runs in. */
+export interface Run {
+  signal: AbortSignal;
+  /** Tells what the step is at, for the live view. */
+  say(line: string): void;
+  job(task: LeasedTask, spec: JobSpec): Promise<JobResult>;
+}
+
+/**
+ * Runs a step as a Temporal activity: heartbeats, so that a dead worker is noticed; ends the remote job when, and only
+ * when, the workflow cancels; turns our errors into failures with the right retry behaviour.
+ *
+ * @param patience `step`: an unreachable host fails the step after the target's `timeouts.unreachableMs` without an
+ *   answer. `compensation`: only the workflow's own bound ends the attempts, and failed commands are tried again.
+ */
+export async function runStep<T>(
+  program: HostProgram,
+  task: HostTask,
+  patience: 'step' | 'compensation',
+  step: (run: Run) => Promise<T>,
+): Promise<T> {
+  const context = Context.current();
+  const { cancellationSignal: signal, info } = context;
+  const before = info.heartbeatDetails as HeartbeatDetails | undefined;
+  let state: HeartbeatDetails = { job: '', offset: 0, contactAt: before?.contactAt ?? info.scheduledTimestampMs };
+  let running: { task: LeasedTask; key: string } | undefined;
+  const beat = setInterval(() => context.heartbeat(state), heartbeatMs);
+  const run: Run = {
+    signal,
+    say: (line) => {
+      state = { ...state, line: line.slice(0, 200), contactAt: Date.now() };
+    },
+    job: async (leased, spec) => {
+      const result = await runJob(program, leased, spec, {
+        signal,
+        progress: (progress) => {
+          running = { task: leased, key: progress.job };
+          state = { ...progress, contactAt: Date.now() };
+        },
+      });
+      running = undefined;
+      return result;
+    },
+  };
+  try {
+    context.heartbeat(state);
+    return await step(run);
+  } catch (error) {
+    if (signal.aborted) {
+      // A worker that shuts down, or was given up for dead, leaves the job to its successor.
+      if (running && context.cancellationDetails?.cancelRequested) await endCancelled(program, running, state, context);
+      throw signal.reason instanceof CancelledFailure ? signal.reason : new CancelledFailure('The step was cancelled');
+    }
+    throw toFailure(error, patience, state.contactAt, task);
+  } finally {
+    clearInterval(beat);
+  }
+}
+
+/**
+ * Ends the remote job of a cancelled step. A host that cannot be reached is tried for half a minute; what still runs
+ * there then is ended by `restore`, which retakes the lease before it does anything else.
+ */
+async function endCancelled(
+  program: HostProgram,
+  { task, key }: { task: LeasedTask; key: string },
+  state: HeartbeatDetails,
+  context: Context,
+): Promise<void> {
+  const giveUpAt = Date.now() + 30_000;
+  for (;;) {
+    try {
+      context.heartbeat({ ...state, line: 'ending the remote command' });
+      await cancelJob(program, task, key);
+      return;
+    } catch (error) {
+      const unreachable = error instanceof DeployError && error.type === 'SshUnavailable';
+      if (!unreachable || Date.now() > giveUpAt) {
+        context.log.warn('The cancelled command could not be ended', { key, error: String(error) });
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+    }
+  }
+}
+
+function toFailure(error: unknown, patience: 'step' | 'compensation', contactAt: number, task: HostTask): unknown {
+  if (error instanceof CompleteAsyncError || error instanceof CancelledFailure || error instanceof ApplicationFailure) {
+    return error;
+  }
+  if (!(error instanceof DeployError)) return error;
+  const unreachable = error.type === 'SshUnavailable';
+  const silentMs = Date.now() - contactAt;
+  const givenUp = unreachable && patience === 'step' && silentMs > task.target.timeouts.unreachableMs;
+  // A compensation has no choice: everything but a lost lease may be better at the next attempt.
+  return failureOf(error, patience === 'compensation' ? error.type !== 'LeaseLost' : unreachable && !givenUp);
+}
+
+export function failureOf(error: DeployError, retryable: boolean): ApplicationFailure {
+  return ApplicationFailure.create({
+    type: error.type,
+    message: error.message,
+    nonRetryable: !retryable,
+    details: [error.toProblem()],
+  });
+}

@@ -1,0 +1,67 @@
+import type { CommandsSnapshot, RuntimeSnapshot } from '../../src/contracts/host.ts';
+import type { CommandsRuntimeConfig } from '../../src/contracts/target.ts';
+import { quote } from '../../src/domain/shell-quote.ts';
+import type { Runtime, RuntimeState, StepContext } from './port.ts';
+
+/** Your own scripts, systemd or pm2: hosts without Docker. A command's words are the operator's, run by bash. */
+export function commandsRuntime(config: CommandsRuntimeConfig): Runtime {
+  const build = (context: StepContext) => (config.build ? `${environment(context)}${run(config.build)}` : ':\n');
+  const start = (context: StepContext) => `${environment(context)}${run(config.start)}`;
+  return {
+    observe: () => `out=$(timeout 30 bash -c ${quote(config.status)} 2>&1 </dev/null); code=$?
+echo "status $code $(printf '%s' "$out" | tail -c 4096 | base64 -w0)"
+`,
+    parse,
+    build,
+    start,
+    // Nothing keeps the old release's artefacts for us, so they are made again.
+    restoreImages: (context) =>
+      context.buildAttempted && context.snapshot.kind === 'commands' ? build(context) : ':\n',
+    restoreServices: (context) => {
+      if (!context.startAttempted) return ':\n';
+      return runningOf(context.snapshot) ? start(context) : `${environment(context)}${run(config.stop)}`;
+    },
+    judge: (state) => [view(state)],
+    judgeRestored: (state, snapshot) => {
+      const now = view(state);
+      if (runningOf(snapshot)) return [now];
+      // Nothing ran before, so nothing must run now.
+      return [
+        { ...now, healthy: !now.healthy, note: now.healthy ? 'runs, but nothing ran before' : 'stopped, as before' },
+      ];
+    },
+    unchanged: (before, now) => runningOf(before) && runningOf(now),
+    record: () => ':\n',
+    logs: (_service, lines) =>
+      config.logs === undefined
+        ? `echo 'no logs command is configured (commands.logs in deploy.yaml)'; exit 1\n`
+        : `set -o pipefail; ${run(config.logs)} | tail -n ${lines}\n`,
+  };
+}
+
+const environment = ({ sha, target, deploy }: StepContext): string =>
+  `set -euo pipefail
+export DBC_COMMIT=${quote(sha)} DBC_TARGET=${quote(target)} DBC_DEPLOY=${quote(deploy)}
+`;
+
+const run = (command: string): string => `bash -c ${quote(command)}\n`;
+
+function parse(output: string): RuntimeState {
+  const [, code = '1', text = ''] = /^status (\d+) (\S*)$/m.exec(output) ?? [];
+  const status = Buffer.from(text, 'base64').toString('utf8');
+  return { runtime: { kind: 'commands', running: code === '0', status } };
+}
+
+const runningOf = (snapshot: RuntimeSnapshot): boolean => snapshot.kind === 'commands' && snapshot.running;
+
+function view({ runtime }: RuntimeState) {
+  const { running, status } = runtime as CommandsSnapshot;
+  const lines = status.split('\n').filter((line) => line.trim() !== '');
+  return {
+    service: 'status',
+    state: running ? 'running' : 'failed',
+    healthy: running,
+    note:
+      (running ? lines[0] : lines.at(-1))?.slice(0, 160) ?? (running ? 'exit status 0' : 'the status command failed'),
+  };
+}

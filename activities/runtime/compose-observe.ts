@@ -1,0 +1,72 @@
+import { parseInspect } from '../../src/domain/compose-state.ts';
+import { quote } from '../../src/domain/shell-quote.ts';
+import type { RuntimeState } from './port.ts';
+
+/** Only what is judged: a whole `docker inspect` is 10 KB a container, its environment among them. */
+const containerFormat =
+  '{"Id":{{json .Id}},"Name":{{json .Name}},"Image":{{json .Image}},"RestartCount":{{json .RestartCount}},' +
+  '"State":{"Status":{{json .State.Status}},"ExitCode":{{json .State.ExitCode}},"Pid":{{json .State.Pid}}' +
+  '{{if .State.Health}},"Health":{"Status":{{json .State.Health.Status}}}{{end}}},"Config":{"Labels":{{json .Config.Labels}}}}';
+
+/**
+ * A reading of what Compose runs: `config` (its own view of the files), `container` and `up` for each container of the
+ * project, `image NAME ID` for each image that the files name. Ages come from the kernel's process table, because the
+ * host's wall clock may jump.
+ */
+export function observeScript(compose: string, project: string | undefined): string {
+  return `config=$(${compose} config --format json 2>"\${TMPDIR:-/tmp}/dbc.$$") || echo "problem $(base64 -w0 <"\${TMPDIR:-/tmp}/dbc.$$")"
+rm -f "\${TMPDIR:-/tmp}/dbc.$$"
+echo "config $(printf '%s' "$config" | base64 -w0)"
+project=${quote(project ?? '')}
+# The name is the first key of the document, two spaces deep.
+[ -n "$project" ] || project=$(printf '%s\\n' "$config" | sed -n 's/^  "name": "\\([a-z0-9_-]*\\)",\\{0,1\\}$/\\1/p' | head -n 1)
+[ -n "$project" ] || project=$(basename "$PWD" | tr '[:upper:]' '[:lower:]' | tr -cd 'a-z0-9_-')
+echo "project $project"
+ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$project" --filter label=com.docker.compose.oneoff=False) || echo "problem $(echo 'docker ps failed' | base64 -w0)"
+if [ -n "$ids" ]; then
+  docker inspect --format ${quote(containerFormat)} $ids | while read -r line; do
+    echo "container $(printf '%s' "$line" | base64 -w0)"
+    pid=$(printf '%s' "$line" | sed -n 's/.*"Pid":\\([0-9]*\\).*/\\1/p')
+    [ "\${pid:-0}" -gt 0 ] && stat=$(cat "/proc/$pid/stat" 2>/dev/null) || continue
+    read -r up _ </proc/uptime
+    echo "up $(printf '%s' "$line" | sed -n 's/^{"Id":"\\([0-9a-f]*\\)".*/\\1/p') $(echo "\${stat##*) }" | awk -v up="$up" -v hz="$(getconf CLK_TCK)" '{ printf "%d", up - $20 / hz }')"
+  done
+fi
+names=$(${compose} config --images 2>/dev/null | sort -u)
+for name in $names; do
+  echo "image $name $(docker image inspect --format '{{.Id}}' "$name" 2>/dev/null)"
+done
+`;
+}
+
+interface ComposeConfig {
+  name?: string;
+  services?: Record<string, { image?: string }>;
+}
+
+export function parseObservation(output: string): RuntimeState {
+  const said = (key: string): string[] =>
+    [...output.matchAll(new RegExp(`^${key} (.*)$`, 'gm'))].map((match) => match[1] ?? '');
+  const decoded = (key: string): string[] => said(key).map((each) => Buffer.from(each, 'base64').toString('utf8'));
+  const [configText = ''] = decoded('config');
+  const config = (configText === '' ? {} : JSON.parse(configText)) as ComposeConfig;
+  const project = said('project')[0] ?? '';
+  const ages = new Map(said('up').map((each) => each.split(' ') as [string, string]));
+  const ids = new Map(said('image').map((each) => each.split(' ') as [string, string]));
+  const services = Object.entries(config.services ?? {});
+  const images = services.flatMap(([service, { image }]) => {
+    const name = image ?? `${project}-${service}`;
+    const id = ids.get(name);
+    return id ? [{ service, name, id }] : [];
+  });
+  const containers = parseInspect(`[${decoded('container').join()}]`, 0).map((container) => ({
+    ...container,
+    upSeconds: container.state === 'running' ? Number(ages.get(container.id) ?? 0) : 0,
+  }));
+  const [problem] = decoded('problem');
+  return {
+    runtime: { kind: 'compose', project, containers, images },
+    ...(services.length > 0 ? { services: services.map(([name]) => name).sort() } : {}),
+    ...(problem === undefined ? {} : { problem: problem.trim() }),
+  };
+}

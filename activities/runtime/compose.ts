@@ -1,0 +1,196 @@
+import type { ServiceView } from '../../src/contracts/deploy.ts';
+import type { ComposeSnapshot, ContainerState, RuntimeSnapshot } from '../../src/contracts/host.ts';
+import type { ComposeRuntimeConfig } from '../../src/contracts/target.ts';
+import { judgeServices } from '../../src/domain/compose-state.ts';
+import { quote, quoteAll } from '../../src/domain/shell-quote.ts';
+import { observeScript, parseObservation } from './compose-observe.ts';
+import type {
+  BuildContext,
+  Images,
+  RecordContext,
+  RestoreContext,
+  Runtime,
+  RuntimeState,
+  StepContext,
+} from './port.ts';
+
+/** Docker Compose, with the project's own compose files. Every release's images stay on the host under our own tags. */
+export function composeRuntime(config: ComposeRuntimeConfig): Runtime {
+  const compose = (project: string | undefined): string => quoteAll(composeWords(config, project));
+  return {
+    observe: (project) => observeScript(compose(project), project ?? config.project),
+    parse: parseObservation,
+    build: (context) => build(config, compose(context.project), context),
+    start: (context) => `${environment(context)}${compose(context.project)} up -d --remove-orphans\n`,
+    restoreImages: (context) => restoreImages(compose(context.project), context),
+    restoreServices: (context) => restoreServices(compose(context.project), context),
+    judge: (state, expected) =>
+      judgeServices({
+        expectedServices: state.services ?? [],
+        containers: composeOf(state.runtime).containers,
+        reference: containersOf(expected.reference),
+        expectedImages: expected.images.length > 0 ? expected.images : composeOf(state.runtime).images,
+      }),
+    judgeRestored: (state, snapshot, rebuilt) => judgeRestored(state, composeOf(snapshot), rebuilt),
+    unchanged: (before, now) => sameContainers(containersOf(before), containersOf(now)),
+    record: recordImages,
+    logs: (service, lines) => `${compose(config.project)} logs --no-color --tail ${lines} -- ${quote(service)} 2>&1\n`,
+  };
+}
+
+export function composeWords(config: ComposeRuntimeConfig, project: string | undefined): string[] {
+  const name = project || config.project;
+  return [
+    'docker',
+    'compose',
+    '--ansi',
+    'never',
+    ...(name ? ['-p', name] : []),
+    ...config.files.flatMap((file) => ['-f', file]),
+    ...config.profiles.flatMap((profile) => ['--profile', profile]),
+  ];
+}
+
+const environment = ({ sha, target, deploy }: StepContext): string =>
+  `set -euo pipefail
+export COMPOSE_PROGRESS=plain BUILDKIT_PROGRESS=plain COMPOSE_MENU=false
+export DBC_COMMIT=${quote(sha)} DBC_TARGET=${quote(target)} DBC_DEPLOY=${quote(deploy)}
+`;
+
+/** Where images are kept for a rollback; the tag tells service and release, or service and deploy. */
+const shelf = (project: string | undefined): string => `deploy-by-commit/${project || 'default'}`;
+const releaseTag = (project: string | undefined, service: string, sha: string): string =>
+  `${shelf(project)}:${service}-${sha.slice(0, 12)}`;
+const snapshotTag = (project: string | undefined, service: string, deploy: string, what: 'image' | 'run'): string =>
+  `${shelf(project)}:${service}-${deploy.slice(0, 13)}-${what}`;
+
+function build(config: ComposeRuntimeConfig, compose: string, context: BuildContext): string {
+  const before = composeOf(context.snapshot);
+  const keep = [
+    ...before.images.map(({ service, id }) => [id, snapshotTag(context.project, service, context.deploy, 'image')]),
+    ...before.containers.map(({ service, imageId }) => [
+      imageId,
+      snapshotTag(context.project, service, context.deploy, 'run'),
+    ]),
+  ];
+  const lines = [
+    environment(context),
+    // An image whose container still runs may have been deleted; then restore has to rebuild it.
+    ...keep.map(([id = '', tag = '']) => `docker tag ${quoteAll([id, tag])} || echo ${quote(`not kept: ${tag}`)}\n`),
+  ];
+  if (context.retained.length > 0) {
+    const there = context.retained.map(({ id }) => quote(id)).join(' ');
+    lines.push(`if docker image inspect ${there} >/dev/null 2>&1; then
+${context.retained.map(({ id, name }) => `  docker tag ${quoteAll([id, name])}`).join('\n')}
+  echo reused >&3
+  exit 0
+fi
+echo "The release's images are not all there any more: building again"
+`);
+  }
+  if (config.pull !== 'never') lines.push(`${compose} pull --quiet --ignore-buildable --policy ${config.pull}\n`);
+  lines.push(`${compose} build\n`);
+  return lines.join('');
+}
+
+function restoreImages(compose: string, context: RestoreContext): string {
+  const { images } = composeOf(context.snapshot);
+  return `${environment(context)}${images
+    .map(
+      ({ service, name, id }) => `if docker image inspect ${quote(id)} >/dev/null 2>&1; then
+  docker tag ${quoteAll([id, name])}
+elif [ "$(docker image inspect --format '{{.Id}}' ${quote(name)} 2>/dev/null)" != ${quote(id)} ]; then
+  echo ${quote(`the image of ${service} is gone: building it again from the old commit`)}
+  ${compose} build ${quote(service)}
+  echo ${quote(`rebuilt ${service}`)} >&3
+fi
+`,
+    )
+    .join('')}`;
+}
+
+function restoreServices(compose: string, context: RestoreContext): string {
+  if (!context.startAttempted) return ':\n';
+  const before = composeOf(context.snapshot);
+  if (before.containers.length === 0) return `${environment(context)}${removeStarted(before.project)}`;
+  // What ran may be another image than the one that the name means now: it runs again, and the name is put back.
+  const named = new Map(before.images.map(({ service, name, id }) => [service, { name, id }]));
+  const running = before.containers.flatMap(({ service, imageId }) => {
+    const image = named.get(service);
+    return image && image.id !== imageId ? [{ name: image.name, imageId, id: image.id }] : [];
+  });
+  const swap = running.map(({ name, imageId }) => `docker tag ${quoteAll([imageId, name])} || true\n`).join('');
+  const back = running.map(({ name, id }) => `docker tag ${quoteAll([id, name])} || true\n`).join('');
+  return `${environment(context)}${swap}${compose} up -d --no-build --remove-orphans
+${back}`;
+}
+
+/** Nothing ran before, so everything of the project goes; volumes stay, data may be in them. */
+const removeStarted = (
+  project: string,
+): string => `for filter in ${quote(`label=com.docker.compose.project=${project}`)} \\
+  "label=com.docker.compose.project.working_dir=$PWD"; do
+  ids=$(docker ps -aq --filter "$filter")
+  [ -z "$ids" ] || { docker stop $ids; docker rm $ids; }
+done
+`;
+
+function recordImages({ project, sha, images, keepReleases, keepSnapshots }: RecordContext): string {
+  const kept = [
+    ...keepReleases.map((each) => `*-${each.slice(0, 12)}`),
+    ...keepSnapshots.flatMap((each) => [`*-${each.slice(0, 13)}-image`, `*-${each.slice(0, 13)}-run`]),
+  ];
+  return `set -euo pipefail
+${images.map(({ service, id }) => `docker tag ${quoteAll([id, releaseTag(project, service, sha)])}\n`).join('')}docker image ls --format '{{.Repository}}:{{.Tag}}' ${quote(shelf(project))} | while read -r tag; do
+  case $tag in ${kept.length > 0 ? kept.join('|') : "''"}) ;; *) docker image rm "$tag" >/dev/null || echo "not removed: $tag" ;; esac
+done
+`;
+}
+
+function judgeRestored(state: RuntimeState, snapshot: ComposeSnapshot, rebuilt: string[]): ServiceView[] {
+  const now = composeOf(state.runtime);
+  const views = judgeServices({
+    expectedServices: snapshot.containers.map(({ service }) => service),
+    containers: now.containers,
+    reference: snapshot.containers,
+    expectedImages: snapshot.containers
+      .filter(({ service }) => !rebuilt.includes(service))
+      .map(({ service, imageId }) => ({ service, name: service, id: imageId })),
+  }).map((view) => asBefore(view, snapshot, now));
+  const before = new Set(snapshot.containers.map(({ service }) => service));
+  const surplus = now.containers.filter(({ service, state: is }) => !before.has(service) && is === 'running');
+  return [
+    ...views,
+    ...surplus.map(({ service }) => ({
+      service,
+      state: 'running',
+      healthy: (state.services ?? []).includes(service) && snapshot.containers.length > 0,
+      note: 'runs, but did not before the deploy',
+    })),
+  ];
+}
+
+/** What was broken before the deploy may be broken after it: a restore owes what was there, not more. */
+function asBefore(view: ServiceView, snapshot: ComposeSnapshot, now: ComposeSnapshot): ServiceView {
+  if (view.healthy) return view;
+  const was = snapshot.containers.find(({ service }) => service === view.service);
+  const is = now.containers.find(({ service }) => service === view.service);
+  if (!was || (was.state === 'running' && was.health !== 'unhealthy')) return view;
+  if (is && is.imageId !== was.imageId) return view;
+  return { ...view, healthy: true, note: `${view.note ?? view.state}, as before the deploy` };
+}
+
+function sameContainers(before: ContainerState[], now: ContainerState[]): boolean {
+  const keys = (list: ContainerState[]) => list.map((each) => `${each.id} ${each.imageId} ${each.restarts}`).sort();
+  return before.length > 0 && keys(before).join() === keys(now).join();
+}
+
+function composeOf(snapshot: RuntimeSnapshot): ComposeSnapshot {
+  if (snapshot.kind === 'compose') return snapshot;
+  // The target's runtime was changed in the config since the snapshot: nothing of Compose's ran then.
+  return { kind: 'compose', project: '', containers: [], images: [] };
+}
+
+const containersOf = (snapshot: RuntimeSnapshot): ContainerState[] => composeOf(snapshot).containers;
+
+export const imagesOf = (snapshot: RuntimeSnapshot): Images => composeOf(snapshot).images;

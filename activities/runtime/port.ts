@@ -1,0 +1,73 @@
+import type { ServiceView } from '../../src/contracts/deploy.ts';
+import type { RuntimeSnapshot } from '../../src/contracts/host.ts';
+
+export type Images = { service: string; name: string; id: string }[];
+
+/** What runs on a host right now, as the runtime sees it. */
+export interface RuntimeState {
+  runtime: RuntimeSnapshot;
+  /** What should run, by the checkout's own description; absent when it cannot be read, then `problem` says why. */
+  services?: string[];
+  problem?: string;
+}
+
+/** What must be so for the services to be fine. */
+export interface Expected {
+  /** What ran before the deploy: a restart count is judged against it. */
+  reference: RuntimeSnapshot;
+  /** The images that must run; empty: whatever the checkout says. */
+  images: Images;
+}
+
+/**
+ * How a release is built, started and looked at on a host. Scripts are bash, run in the repository, by remote jobs
+ * (`build`, `start`, …) or as readings (`observe`).
+ */
+export interface Runtime {
+  /** Lines that {@link parse} understands. Changes nothing. */
+  observe(project: string | undefined): string;
+  parse(output: string): RuntimeState;
+  /** Keeps what runs now under names of our own, then builds. Services still run the old release. */
+  build(context: BuildContext): string;
+  start(context: StepContext): string;
+  /** Puts the images back under the names that the runtime uses; rebuilds what is gone. */
+  restoreImages(context: RestoreContext): string;
+  /** Runs what the snapshot says; stops everything when nothing ran. */
+  restoreServices(context: RestoreContext): string;
+  judge(state: RuntimeState, expected: Expected): ServiceView[];
+  /** Judges against the snapshot itself: the same services, images and states. */
+  judgeRestored(state: RuntimeState, snapshot: RuntimeSnapshot, rebuilt: string[]): ServiceView[];
+  /** Whether `now` is what ran before, untouched. */
+  unchanged(before: RuntimeSnapshot, now: RuntimeSnapshot): boolean;
+  /** Keeps the release's images for a later rollback, and drops those of releases beyond the kept ones. */
+  record(context: RecordContext): string;
+  logs(service: string, lines: number): string;
+}
+
+export interface StepContext {
+  target: string;
+  sha: string;
+  deploy: string;
+  project: string | undefined;
+}
+
+export interface BuildContext extends StepContext {
+  snapshot: RuntimeSnapshot;
+  /** Images of an earlier release: used instead of a build when all are still there. */
+  retained: Images;
+}
+
+export interface RestoreContext extends StepContext {
+  snapshot: RuntimeSnapshot;
+  /** Whether the old commit's artefacts may have been replaced. */
+  buildAttempted: boolean;
+  startAttempted: boolean;
+}
+
+export interface RecordContext extends StepContext {
+  images: Images;
+  /** Commits whose images stay. */
+  keepReleases: string[];
+  /** Deploys whose snapshot's images stay. */
+  keepSnapshots: string[];
+}

@@ -1,0 +1,188 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { StringDecoder } from 'node:string_decoder';
+import type { HostTask } from '../../src/contracts/activities.ts';
+import type { ErrorType } from '../../src/contracts/errors.ts';
+import { DeployError } from '../../src/domain/deploy-error.ts';
+import { cleanTerminal, type Redactor, StreamRedactor } from '../../src/domain/redaction.ts';
+import { quote } from '../../src/domain/shell-quote.ts';
+import type { SshPort } from './port.ts';
+import type { Secrets } from './secrets.ts';
+
+const source = (part: string): string => readFileSync(new URL(`../../host/${part}.sh`, import.meta.url), 'utf8');
+
+/** The shell program that every call sends (`host/`), and the one that becomes a remote job. */
+const program = ['state', 'lease', 'job', 'records', 'main'].map(source).join('\n');
+export const runner = source('runner');
+
+/** One line that the program said: `taken 7`, `ended 0 12`. */
+export interface Line {
+  key: string;
+  value: string;
+}
+
+export interface HostAnswer {
+  lines: Line[];
+  /** Standard output after the marker, redacted; empty when it was streamed. */
+  output: string;
+}
+
+export interface HostCall {
+  operation: string;
+  args: (string | number)[];
+  /** Of the whole call, connecting included. */
+  timeoutMs: number;
+  signal?: AbortSignal;
+  onLine?: (line: Line) => void;
+  /** Redacted log text, as it comes. */
+  onLog?: (text: string) => void;
+  /** Answers that are parsed and never shown (a compose config) must not be changed by redaction. */
+  raw?: boolean;
+}
+
+/** Calls the host program over SSH and understands its answers. */
+export class HostProgram {
+  readonly #ssh: SshPort;
+  readonly #secrets: Secrets;
+
+  constructor(ssh: SshPort, secrets: Secrets) {
+    this.#ssh = ssh;
+    this.#secrets = secrets;
+  }
+
+  /**
+   * @throws DeployError of the type that the program or the SSH port named; SshUnavailable when the answer has no end,
+   *   because then nobody knows what was done.
+   */
+  async call(task: HostTask, call: HostCall): Promise<HostAnswer> {
+    const { target, host } = task;
+    const nonce = `dbc-${randomUUID()}`;
+    const words = [nonce, target.repository.path, target.env?.file ?? '', call.operation, ...call.args.map(String)];
+    const reader = new AnswerReader(nonce, call, (env) => this.#secrets.learn(host, env));
+    const result = await this.#ssh.exec(
+      { host, ssh: target.ssh },
+      {
+        command: 'exec sh -s',
+        stdin: `${program}\nmain ${words.map(quote).join(' ')}\n`,
+        timeoutMs: call.timeoutMs,
+        ...(call.signal ? { signal: call.signal } : {}),
+        onStdout: (chunk) => reader.stdout(chunk),
+        onStderr: (chunk) => reader.stderr(chunk),
+      },
+    );
+    const answer = reader.finish();
+    const error = answer.lines.find(({ key }) => key === 'error');
+    if (error) {
+      const [type = '', ...message] = error.value.split(' ');
+      throw new DeployError(type as ErrorType, `${host.alias}: ${this.#secrets.redactorFor(host)(message.join(' '))}`);
+    }
+    if (!answer.lines.some(({ key }) => key === 'end')) {
+      const noise = this.#secrets.redactorFor(host)(reader.noise).trim();
+      throw new DeployError(
+        'SshUnavailable',
+        `${host.alias}: the host program ended without an answer (${result.signal ?? result.code})${noise ? `: ${noise}` : ''}`,
+        { hint: `Does \`ssh ${host.user}@${host.address} sh -c true\` work? The login shell must be able to run sh.` },
+      );
+    }
+    return answer;
+  }
+}
+
+const longestLine = 65_536;
+
+/** Takes the two streams apart: control lines, log bytes, and noise of the login shell. */
+class AnswerReader {
+  readonly #nonce: string;
+  readonly #call: HostCall;
+  readonly #learn: (env: Buffer | undefined) => Redactor;
+  readonly #lines: Line[] = [];
+  readonly #errorText = new StringDecoder('utf8');
+  readonly #outputText = new StringDecoder('utf8');
+  #pendingError = '';
+  #pendingOutput: string | undefined = '';
+  #held = '';
+  #line = '';
+  #output = '';
+  #redactor: StreamRedactor | undefined;
+  noise = '';
+
+  constructor(nonce: string, call: HostCall, learn: (env: Buffer | undefined) => Redactor) {
+    this.#nonce = nonce;
+    this.#call = call;
+    this.#learn = learn;
+  }
+
+  stderr(chunk: Buffer): void {
+    const lines = (this.#pendingError + this.#errorText.write(chunk)).split('\n');
+    this.#pendingError = lines.pop() ?? '';
+    for (const line of lines) this.#control(line);
+  }
+
+  stdout(chunk: Buffer): void {
+    const text = this.#outputText.write(chunk);
+    if (this.#pendingOutput === undefined) {
+      this.#data(text);
+      return;
+    }
+    // Until the marker it is the login shell's own talk.
+    this.#pendingOutput += text;
+    const marker = `\n${this.#nonce}\n`;
+    const at = this.#pendingOutput.indexOf(marker);
+    if (at < 0) return;
+    const rest = this.#pendingOutput.slice(at + marker.length);
+    this.#pendingOutput = undefined;
+    if (rest) this.#data(rest);
+  }
+
+  finish(): HostAnswer {
+    if (this.#pendingError) this.#control(this.#pendingError);
+    this.#data(this.#outputText.end());
+    if (!this.#redactor && this.#held) this.#start(undefined);
+    if (this.#redactor) this.#emit(this.#redactor.write(cleanTerminal(this.#line)) + this.#redactor.flush());
+    return { lines: this.#lines, output: this.#output };
+  }
+
+  #control(line: string): void {
+    if (!line.startsWith(`${this.#nonce} `)) {
+      this.noise = `${this.noise}${line}\n`.slice(-2000);
+      return;
+    }
+    const [, key = '', ...value] = line.split(' ');
+    if (key === 'env') {
+      this.#start(value[0] ? Buffer.from(value[0], 'base64') : undefined);
+      return;
+    }
+    const entry = { key, value: value.join(' ') };
+    this.#lines.push(entry);
+    this.#call.onLine?.(entry);
+  }
+
+  /** Nothing of the output passes before the values to redact are known. */
+  #start(env: Buffer | undefined): void {
+    this.#redactor = new StreamRedactor(this.#learn(env));
+    const held = this.#held;
+    this.#held = '';
+    this.#data(held);
+  }
+
+  #data(text: string): void {
+    if (!text) return;
+    if (this.#call.raw) this.#output += text;
+    else if (!this.#redactor) this.#held += text;
+    else this.#emit(this.#redactor.write(this.#whole(text)));
+  }
+
+  /** Cleans whole lines, so that no terminal escape is cut in two; very long ones are cut all the same. */
+  #whole(text: string): string {
+    const all = this.#line + text;
+    const end = all.length > longestLine ? all.length : all.lastIndexOf('\n') + 1;
+    this.#line = all.slice(end);
+    return cleanTerminal(all.slice(0, end));
+  }
+
+  #emit(text: string): void {
+    if (!text) return;
+    if (this.#call.onLog) this.#call.onLog(text);
+    else this.#output += text;
+  }
+}

@@ -1,0 +1,158 @@
+import type { HostTask, LeasedTask } from '../../src/contracts/activities.ts';
+import type { LeaseHolder, LeaseState } from '../../src/contracts/host.ts';
+import { DeployError } from '../../src/domain/deploy-error.ts';
+import type { HostAnswer, HostProgram } from './host-program.ts';
+
+/** An embedded server's lease may be taken when nobody has renewed it for this long, by the host's uptime. */
+export const embeddedLeaseSeconds = 600;
+
+/** Whether the execution that holds a lease still lives, as far as anyone can tell. */
+export type HolderState = 'open' | 'closed' | 'unknown';
+export type AskHolder = (holder: LeaseHolder) => Promise<{ state: HolderState; detail: string }>;
+
+export interface TakenLease {
+  number: number;
+  /** The deploy whose lease this was, when it had not given it back. */
+  tookOver?: string;
+  /** The files of the state: snapshots, releases, quarantine. */
+  answer: HostAnswer;
+}
+
+/**
+ * Takes the host's lease. A holder that is found dead loses it, and its remote jobs are ended first.
+ *
+ * @throws DeployError HostBusy, with who holds it, since when, and what to do
+ */
+export async function takeLease(
+  program: HostProgram,
+  task: HostTask,
+  holder: LeaseHolder,
+  ask: AskHolder,
+  force: boolean,
+): Promise<TakenLease> {
+  const grace = Math.ceil(task.target.timeouts.graceMs / 1000);
+  let expected = 0;
+  for (;;) {
+    const answer = await program.call(task, {
+      operation: 'take',
+      args: [expected, holder.deploy, holder.embedded ? 1 : 0, JSON.stringify(holder), grace],
+      timeoutMs: task.target.timeouts.inspectMs + task.target.timeouts.graceMs,
+    });
+    const taken = value(answer, 'taken');
+    if (taken !== undefined) {
+      refuseSurvivors(task, answer);
+      const tookOver = value(answer, 'took_over');
+      return { number: Number(taken), ...(tookOver ? { tookOver } : {}), answer };
+    }
+    // Held. If it changed hands between the two calls, the new holder is asked.
+    const state = leaseState(answer);
+    await refuseLiving(task, state, ask, force);
+    expected = state.number;
+  }
+}
+
+async function refuseLiving(task: HostTask, state: LeaseState, ask: AskHolder, force: boolean): Promise<void> {
+  const { holder } = state;
+  if (!holder) return;
+  const why = await livingBecause(state, holder, ask);
+  if (why === undefined || (force && !why.open)) return;
+  throw new DeployError('HostBusy', `${task.host.alias} is held by ${describeHolder(holder)}: ${why.text}.`, {
+    hint: why.open
+      ? `Wait for it, or abort it: \`dbc abort ${holder.target} --reason …\`.`
+      : `If it is really gone: \`dbc unlock ${holder.target} --force\`, or deploy with \`--force-takeover\`.`,
+  });
+}
+
+/** Why the holder must be taken for living; undefined when it is dead. */
+async function livingBecause(
+  state: LeaseState,
+  holder: LeaseHolder,
+  ask: AskHolder,
+): Promise<{ open: boolean; text: string } | undefined> {
+  if (holder.kind === 'person') return { open: false, text: 'a person locked it' };
+  const { state: execution, detail } = await ask(holder);
+  if (execution === 'open') return { open: true, text: detail };
+  if (execution === 'closed') return undefined;
+  if (!holder.embedded) return { open: false, text: detail };
+  if (state.rebooted) return undefined;
+  const silent = state.renewedSecondsAgo ?? 0;
+  if (silent >= embeddedLeaseSeconds) return undefined;
+  return {
+    open: false,
+    text: `it runs in another process, last seen ${silent} s ago; it counts as dead after ${embeddedLeaseSeconds} s of silence`,
+  };
+}
+
+/** Our own lease under a higher number; whatever still runs under the old one is ended first. */
+export async function retakeLease(program: HostProgram, task: LeasedTask): Promise<number> {
+  const answer = await program.call(task, {
+    operation: 'retake',
+    args: [task.number, task.deploy, Math.ceil(task.target.timeouts.graceMs / 1000)],
+    timeoutMs: task.target.timeouts.graceMs + 60_000,
+  });
+  refuseLostLease(task, answer);
+  refuseSurvivors(task, answer);
+  return Number(value(answer, 'taken'));
+}
+
+/** Gives the lease back; nothing happens when it is somebody else's by now. */
+export async function giveLease(program: HostProgram, task: LeasedTask): Promise<void> {
+  await program.call(task, { operation: 'give', args: [task.number, task.deploy], timeoutMs: 30_000 });
+}
+
+export async function readLease(program: HostProgram, task: HostTask): Promise<LeaseState> {
+  return leaseState(await program.call(task, { operation: 'lease', args: [], timeoutMs: 30_000 }));
+}
+
+/** Takes the lease away from whoever holds it under this number, and ends what it runs. */
+export async function dropLease(program: HostProgram, task: HostTask, number: number): Promise<boolean> {
+  const grace = Math.ceil(task.target.timeouts.graceMs / 1000);
+  const answer = await program.call(task, {
+    operation: 'drop',
+    args: [number, grace],
+    timeoutMs: task.target.timeouts.graceMs + 60_000,
+  });
+  refuseSurvivors(task, answer);
+  return value(answer, 'refused') === undefined;
+}
+
+/** @throws DeployError LeaseLost when the program refused because the lease is not ours any more */
+export function refuseLostLease(task: LeasedTask, answer: HostAnswer): void {
+  if (value(answer, 'refused') === undefined) return;
+  const { holder, number } = leaseState(answer);
+  const now = holder ? `${describeHolder(holder)} holds it as number ${number}` : 'nobody holds it';
+  throw new DeployError(
+    'LeaseLost',
+    `${task.host.alias}: this deploy's lease (number ${task.number}) was taken away; now ${now}.`,
+    { hint: 'Nothing more is done on this host by this deploy. `dbc git-state` and `dbc services` show what it runs.' },
+  );
+}
+
+function refuseSurvivors(task: HostTask, answer: HostAnswer): void {
+  const stuck = value(answer, 'stuck');
+  if (stuck === undefined) return;
+  throw new DeployError(
+    'HostBusy',
+    `${task.host.alias}: a command of the lease's last holder still runs and survives SIGKILL (processes ${stuck.trim()}).`,
+    { hint: 'It probably waits for a disk or a network file system that hangs. Reboot the host, then deploy again.' },
+  );
+}
+
+export function leaseState(answer: HostAnswer): LeaseState {
+  const holder = value(answer, 'holder');
+  const renewed = value(answer, 'renewed');
+  return {
+    number: Number(value(answer, 'number') ?? 0),
+    ...(holder ? { holder: JSON.parse(holder) as LeaseHolder } : {}),
+    ...(renewed === undefined ? {} : { renewedSecondsAgo: Number(renewed) }),
+    rebooted: value(answer, 'rebooted') !== undefined,
+  };
+}
+
+export function describeHolder(holder: LeaseHolder): string {
+  const what = holder.kind === 'person' ? 'a lock' : `${holder.workflowId} (${holder.deploy})`;
+  return `${what} of ${holder.actor}${holder.reason ? ` (${holder.reason})` : ''}`;
+}
+
+const value = (answer: HostAnswer, key: string): string | undefined =>
+  answer.lines.find((line) => line.key === key)?.value;

@@ -1,0 +1,52 @@
+import type { HostConfig } from '../../src/contracts/target.ts';
+import { parseEnvFile } from '../../src/domain/env-file.ts';
+import { createRedactor, type Redactor } from '../../src/domain/redaction.ts';
+
+interface Known {
+  /** Undefined: there is none. */
+  file: string | undefined;
+  values: Map<string, string> | undefined;
+  secrets: string[];
+  redactor: Redactor;
+}
+
+/**
+ * What must never be shown: the values of each host's env file, and the worker's own secrets. Held in memory only, and
+ * learned anew with every call, because a person may edit the file at any time.
+ */
+export class Secrets {
+  readonly #own: string[];
+  readonly #known = new Map<string, Known>();
+  readonly #ownRedactor: Redactor;
+
+  /** @param own values of the worker that are secret, e.g. the private key */
+  constructor(own: string[] = []) {
+    this.#own = own;
+    this.#ownRedactor = createRedactor(own);
+  }
+
+  /** Takes an env file in, and returns what redacts everything that this host says. */
+  learn(host: HostConfig, env: Buffer | undefined): Redactor {
+    const key = hostKey(host);
+    const file = env?.toString('utf8');
+    const known = this.#known.get(key);
+    if (known && known.file === file) return known.redactor;
+    const values = file === undefined ? undefined : parseEnvFile(file);
+    // Values that were there a moment ago may still stand in a log.
+    const secrets = [...new Set([...this.#own, ...(values?.values() ?? []), ...(known?.secrets ?? [])])];
+    const redactor = createRedactor(secrets);
+    this.#known.set(key, { file, values, secrets, redactor });
+    return redactor;
+  }
+
+  redactorFor(host: HostConfig): Redactor {
+    return this.#known.get(hostKey(host))?.redactor ?? this.#ownRedactor;
+  }
+
+  /** The env file's variables as last read; undefined when there is no file, or no call to the host yet. */
+  envOf(host: HostConfig): Map<string, string> | undefined {
+    return this.#known.get(hostKey(host))?.values;
+  }
+}
+
+const hostKey = (host: HostConfig): string => `${host.user}@${host.address}:${host.port}`;

@@ -1,0 +1,206 @@
+import type {
+  BuildInput,
+  BuildResult,
+  Fetched,
+  FetchInput,
+  Recorded,
+  RecordInput,
+  ReleaseLeaseInput,
+  ResetInput,
+  ResetResult,
+  StartInput,
+} from '../src/contracts/activities.ts';
+import type { Snapshot } from '../src/contracts/host.ts';
+import { DeployError } from '../src/domain/deploy-error.ts';
+import { shortSha } from '../src/domain/sha.ts';
+import { type Deps, runtimeFor } from './deps.ts';
+import { fetchScript, recordRefsScript, resetScript, resolveScript, wouldOverwrite } from './git.ts';
+import { observe } from './observe.ts';
+import type { Run } from './run.ts';
+import { imagesOf } from './runtime/compose.ts';
+import { giveLease, refuseLostLease } from './ssh/lease.ts';
+import { base64, parseStateFiles, releasePath } from './state-files.ts';
+
+/** Fetches the branch and finds the commit: it must be there, be allowed, and overwrite nothing. */
+export async function fetch({ program }: Deps, input: FetchInput, run: Run): Promise<Fetched> {
+  const { target, host } = input;
+  const { repository, timeouts } = target;
+  await run.job(input, {
+    name: 'fetch',
+    script: fetchScript(repository),
+    deadlineMs: timeouts.fetchMs,
+    onFailure: 'fail',
+  });
+  const { output } = await program.call(input, {
+    operation: 'read',
+    args: [Math.ceil(timeouts.fetchMs / 1000), resolveScript(repository, input.commit)],
+    timeoutMs: timeouts.fetchMs + 10_000,
+    signal: run.signal,
+  });
+  const lines = output.split('\n');
+  const said = (key: string) =>
+    lines.filter((line) => line.startsWith(`${key} `)).map((line) => line.slice(key.length + 1));
+  const [sha] = said('sha');
+  const branch = `${repository.remote}/${repository.branch}`;
+  if (sha === undefined) {
+    const candidates = said('candidate');
+    throw candidates.length > 1
+      ? new DeployError(
+          'CommitNotFound',
+          `${input.commit} fits ${candidates.length} commits:\n${candidates.map((each) => `  ${each}`).join('\n')}`,
+          {
+            hint: 'Give more digits.',
+          },
+        )
+      : new DeployError(
+          'CommitNotFound',
+          `${host.alias} has no commit ${input.commit ?? branch}, after fetching ${branch}.`,
+          {
+            hint: `Was it pushed to ${repository.branch}? \`git log --oneline -10 ${branch}\` lists what can be deployed.`,
+          },
+        );
+  }
+  if (said('allowed').length === 0) {
+    throw new DeployError('CommitNotAllowed', `${shortSha(sha)} is not on ${branch} and was never released here.`, {
+      hint: `Merge it into ${repository.branch}, or name a commit of that branch.`,
+    });
+  }
+  const conflicts = said('conflict');
+  if (conflicts.length > 0) throw overwrites(host.alias, sha, conflicts);
+  return { sha, subject: said('subject')[0] ?? '' };
+}
+
+function overwrites(alias: string, sha: string, paths: string[]): DeployError {
+  return new DeployError(
+    'PreflightFailed',
+    `${shortSha(sha)} holds files that git does not track on ${alias}, and would overwrite them:\n${paths.map((each) => `  ${each}`).join('\n')}`,
+    { hint: 'Move them away on the host, or take them out of the commit (a file with secrets belongs in .gitignore).' },
+  );
+}
+
+export async function reset(_deps: Deps, input: ResetInput, run: Run): Promise<ResetResult> {
+  const { target, deploy, sha } = input;
+  const { result } = await run
+    .job(input, {
+      name: 'reset',
+      script: resetScript(target.repository, deploy, sha),
+      deadlineMs: target.timeouts.resetMs,
+      onFailure: 'fail',
+    })
+    .catch((error: unknown) => {
+      const refused = error instanceof DeployError && error.message.includes(`exit status ${wouldOverwrite} `);
+      throw refused ? overwrites(input.host.alias, sha, (error.tail ?? '').trim().split('\n')) : error;
+    });
+  const said = (key: string) => [...result.matchAll(new RegExp(`^${key} (.*)$`, 'gm'))].map((match) => match[1] ?? '');
+  const [savedRef] = said('saved');
+  return { manualChanges: said('manual'), untracked: said('untracked'), ...(savedRef ? { savedRef } : {}) };
+}
+
+export async function build({ program, secrets }: Deps, input: BuildInput, run: Run): Promise<BuildResult> {
+  const { target, sha, snapshot } = input;
+  const runtime = runtimeFor(target.runtime);
+  const project = projectOf(snapshot);
+  const retained = input.retained?.sha === sha ? input.retained.images : [];
+  const context = { target: target.name, sha, deploy: input.deploy, project, snapshot: snapshot.runtime, retained };
+  const { result } = await run.job(input, {
+    name: 'build',
+    script: runtime.build(context),
+    deadlineMs: target.timeouts.buildMs,
+    onFailure: 'fail',
+  });
+  if (target.runtime.kind === 'commands') return { images: [], reused: false };
+  const now = await observe(program, secrets, runtime, input, {
+    commit: sha,
+    rules: [],
+    signal: run.signal,
+    ...named(project),
+  });
+  const images = imagesOf(now.state.runtime);
+  const missing = (now.state.services ?? []).filter((service) => !images.some((image) => image.service === service));
+  if (missing.length > 0 || now.state.problem !== undefined) {
+    throw new DeployError(
+      'ImageMissing',
+      `${input.host.alias}: after the build ${missing.length > 0 ? `there is no image for ${missing.join(', ')}` : `Compose cannot read its files: ${now.state.problem}`}.`,
+      { hint: 'An image that no Dockerfile builds has to be on the host or in a registry that it can pull from.' },
+    );
+  }
+  return { images, reused: result.includes('reused') };
+}
+
+export async function start(_deps: Deps, input: StartInput, run: Run): Promise<void> {
+  const { target, sha, snapshot, deploy } = input;
+  const context = { target: target.name, sha, deploy, project: projectOf(snapshot) };
+  await run.job(input, {
+    name: 'start',
+    script: runtimeFor(target.runtime).start(context),
+    deadlineMs: target.timeouts.startMs,
+    onFailure: 'fail',
+  });
+}
+
+/** Writes the release; only what is beyond the last N releases is pruned, and a failure to prune is a warning. */
+export async function record({ program }: Deps, input: RecordInput, run: Run): Promise<Recorded> {
+  const { target, release, number, deploy } = input;
+  const written = await program.call(input, {
+    operation: 'write',
+    args: [number, 'create', releasePath(release), base64(JSON.stringify(release))],
+    timeoutMs: target.timeouts.recordMs,
+  });
+  refuseLostLease(input, written);
+  const overview = await program.call(input, { operation: 'overview', args: [], timeoutMs: 30_000 });
+  const { releases, snapshots } = parseStateFiles(overview);
+  // One entry a commit, the newest first; the current and the previous are always among them.
+  const commits = [...new Set(releases.map(({ sha }) => sha).reverse())];
+  const kept = commits.slice(0, Math.max(2, target.retain.releases));
+  const dropped = releases.filter(({ sha }) => !kept.includes(sha));
+  const open = [...new Set([...snapshots].flatMap(([name, { snapshot }]) => [name, snapshot.deploy]))];
+  const images = { images: release.images, keepReleases: kept, keepSnapshots: open.filter((each) => each !== deploy) };
+  const own = snapshots.get(deploy)?.snapshot;
+  const context = { target: target.name, sha: release.sha, deploy, project: own && projectOf(own) };
+  const warnings: string[] = [];
+  const runtime = runtimeFor(target.runtime);
+  await run
+    .job(input, {
+      name: 'record',
+      script:
+        recordRefsScript(
+          release.sha,
+          kept,
+          open.filter((each) => each !== deploy),
+        ) + runtime.record({ ...context, ...images }),
+      deadlineMs: target.timeouts.recordMs,
+      onFailure: 'again',
+    })
+    .catch((error: unknown) => {
+      if (!(error instanceof DeployError) || error.type !== 'CommandFailed') throw error;
+      warnings.push(`old releases could not be pruned: ${error.message}`);
+    });
+  const old = dropped.map((each) => releasePath(each));
+  if (old.length > 0) await program.call(input, { operation: 'remove', args: [number, ...old], timeoutMs: 30_000 });
+  await program.call(input, { operation: 'prune_jobs', args: [number, target.retain.jobs], timeoutMs: 60_000 });
+  return { warnings };
+}
+
+/** The last thing on every host, whatever the outcome. A lease that is somebody else's by now is left alone. */
+export async function releaseLease({ program }: Deps, input: ReleaseLeaseInput): Promise<void> {
+  const { number, deploy, quarantine, clearQuarantine } = input;
+  if (number > 0) {
+    const remove = [
+      ...(input.closeSnapshots ? [`snapshots/${deploy}`] : []),
+      ...(clearQuarantine === undefined ? [] : [`quarantine/${clearQuarantine}`]),
+    ];
+    if (quarantine) {
+      const args = [number, 'replace', `quarantine/${quarantine.sha}`, base64(quarantine.why)];
+      await program.call(input, { operation: 'write', args, timeoutMs: 30_000 });
+    }
+    if (remove.length > 0)
+      await program.call(input, { operation: 'remove', args: [number, ...remove], timeoutMs: 30_000 });
+  }
+  await giveLease(program, input);
+}
+
+export function projectOf({ runtime }: Snapshot): string | undefined {
+  return runtime.kind === 'compose' && runtime.project !== '' ? runtime.project : undefined;
+}
+
+const named = (project: string | undefined) => (project === undefined ? {} : { project });

@@ -1,0 +1,155 @@
+import type {
+  RestoreInput,
+  RestoreVerified,
+  RestoreVerifyInput,
+  Verified,
+  VerifyInput,
+} from '../src/contracts/activities.ts';
+import type { RuleView, ServiceView } from '../src/contracts/deploy.ts';
+import type { Snapshot } from '../src/contracts/host.ts';
+import { DeployError } from '../src/domain/deploy-error.ts';
+import { formatDuration } from '../src/domain/duration.ts';
+import { shortSha } from '../src/domain/sha.ts';
+import { type Deps, runtimeFor } from './deps.ts';
+import { type Observation, observe } from './observe.ts';
+import type { Run } from './run.ts';
+import { projectOf } from './steps.ts';
+
+interface Judged {
+  rules: RuleView[];
+  services: ServiceView[];
+  /** What is not as it must be, in words; empty when all is fine. */
+  faults: string[];
+}
+
+/**
+ * Looks until everything held `passes` times in a row, or the deadline has come. Waiting is part of the proof: a
+ * service that crashes every few seconds passes once in a while.
+ *
+ * @throws DeployError HealthCheckFailed with what was wrong the last time
+ */
+async function untilSteady(
+  task: VerifyInput | RestoreInput,
+  run: Run,
+  subject: string,
+  look: () => Promise<{ seen: Observation; judged: Judged }>,
+): Promise<{ seen: Observation; judged: Judged }> {
+  const { deadlineMs, intervalMs, passes } = task.target.verify;
+  const giveUpAt = performance.now() + deadlineMs;
+  for (let passed = 0; ; ) {
+    const last = await look();
+    const { faults } = last.judged;
+    passed = faults.length === 0 ? passed + 1 : 0;
+    run.say(faults[0] ?? `all checks passed, ${passed} of ${passes} times`);
+    if (passed >= passes) return last;
+    // The last passes may take it a little over the deadline: a host that is fine is not given up between two looks.
+    if (faults.length > 0 && performance.now() >= giveUpAt) {
+      throw new DeployError(
+        'HealthCheckFailed',
+        `${task.host.alias}: ${subject} is not healthy after ${formatDuration(deadlineMs)}:\n${faults.map((each) => `  - ${each}`).join('\n')}`,
+        { hint: `See \`dbc logs ${task.target.name} SERVICE\` and \`dbc health ${task.target.name}\`.` },
+      );
+    }
+    await pause(intervalMs, run.signal);
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', end);
+      resolve();
+    }, ms);
+    signal.addEventListener('abort', end, { once: true });
+  });
+}
+
+export async function verify({ program, secrets }: Deps, input: VerifyInput, run: Run): Promise<Verified> {
+  const { target, sha, snapshot, images } = input;
+  const runtime = runtimeFor(target.runtime);
+  const project = projectOf(snapshot);
+  const { seen, judged } = await untilSteady(input, run, `release ${shortSha(sha)}`, async () => {
+    const now = await observe(program, secrets, runtime, input, {
+      commit: sha,
+      signal: run.signal,
+      ...(project === undefined ? {} : { project }),
+    });
+    const services = runtime.judge(now.state, { reference: snapshot.runtime, images });
+    const head =
+      now.head === sha ? [] : [`HEAD is ${shortSha(now.head)}, expected ${shortSha(sha)}: somebody moved it`];
+    return { seen: now, judged: judge(now, services, head, () => false) };
+  });
+  const unchanged =
+    snapshot.sha === sha &&
+    snapshot.deploy === input.deploy &&
+    snapshot.manualChanges.length === 0 &&
+    runtime.unchanged(snapshot.runtime, seen.state.runtime);
+  return { sha, rules: judged.rules, services: judged.services, unchanged };
+}
+
+/**
+ * Demands what the snapshot says: the commit, the manual changes, the services with their images, and every rule that
+ * held then. Rules that were failing already are told, not held against the restore.
+ */
+export async function verifyRestored(
+  { program, secrets }: Deps,
+  input: RestoreVerifyInput,
+  run: Run,
+): Promise<RestoreVerified> {
+  const { target, snapshot, rebuilt } = input;
+  const runtime = runtimeFor(target.runtime);
+  const project = projectOf(snapshot);
+  const failedBefore = failedAtBaseline(snapshot);
+  const { judged } = await untilSteady(input, run, `the restored release ${shortSha(snapshot.sha)}`, async () => {
+    const now = await observe(program, secrets, runtime, input, {
+      commit: snapshot.sha,
+      saved: `refs/dbc/saved/${snapshot.deploy}`,
+      signal: run.signal,
+      ...(project === undefined ? {} : { project }),
+    });
+    const services = runtime.judgeRestored(now.state, snapshot.runtime, rebuilt);
+    const faults = [
+      ...(now.head === snapshot.sha ? [] : [`HEAD is ${shortSha(now.head)}, expected ${shortSha(snapshot.sha)}`]),
+      ...((now.branch ?? '') === (snapshot.branch ?? '')
+        ? []
+        : [`the branch is ${now.branch ?? 'detached'}, expected ${snapshot.branch ?? 'detached'}`]),
+      ...(now.savedInPlace === false ? ['the manual changes are not back in place'] : []),
+    ];
+    return { seen: now, judged: judge(now, services, faults, (rule) => failedBefore.has(rule)) };
+  });
+  const warnings = [
+    ...judged.rules
+      .filter(({ passed, rule }) => !passed && failedBefore.has(rule))
+      .map(({ rule }) => `${rule} fails, as it did before the deploy`),
+    ...rebuilt.map((service) => `the image of ${service} was gone and was built again from ${shortSha(snapshot.sha)}`),
+  ];
+  return { sha: snapshot.sha, rules: judged.rules, services: judged.services, warnings };
+}
+
+/** Rules that did not hold before the deploy; a rule that was not asked then is not among them. */
+const failedAtBaseline = ({ baseline }: Snapshot): Set<string> =>
+  new Set(baseline.filter(({ passed }) => !passed).map(({ rule }) => rule));
+
+function judge(
+  now: Observation,
+  services: ServiceView[],
+  faults: string[],
+  excused: (rule: string) => boolean,
+): Judged {
+  return {
+    rules: now.rules,
+    services,
+    faults: [
+      ...faults,
+      ...(now.state.problem === undefined ? [] : [`the services cannot be read: ${now.state.problem}`]),
+      ...services.filter(({ healthy }) => !healthy).map(({ service, state, note }) => `${service}: ${note ?? state}`),
+      ...now.rules
+        .filter(({ passed, rule }) => !passed && !excused(rule))
+        .map(({ rule, observed }) => `${rule}: ${observed}`),
+    ],
+  };
+}

@@ -1,0 +1,10 @@
+# backend.Dockerfile tells why it looks like this.
+FROM node:20-slim
+ENV SERVICE=frontend READY_FILE=/tmp/ready
+WORKDIR /app
+COPY . .
+RUN node src/build.mjs
+USER node
+CMD ["node", "src/frontend.mjs"]
+ARG GIT_COMMIT=unknown
+ENV GIT_COMMIT=$GIT_COMMIT

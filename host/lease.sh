@@ -1,0 +1,113 @@
+# shellcheck shell=dash
+# The lease: which deploy may change this host. $state/lease holds four lines (number, deploy, whether the holder's
+# Temporal is an embedded one, the holder as JSON); $state/number the highest number ever issued; $state/renewed the
+# boot and the uptime at which the holder was last seen.
+
+# read_lease: sets number (0 when nobody holds it), deploy, embedded, holder.
+read_lease() {
+  number=0 deploy='' embedded='' holder=''
+  [ -f "$state/lease" ] || return 0
+  { read -r number && read -r deploy && read -r embedded && read -r holder; } <"$state/lease"
+}
+
+# renew: the holder was here. Only an embedded holder is ever judged by this.
+renew() {
+  [ "$embedded" = 1 ] || return 0
+  echo "$(boot_id) $(uptime_seconds)" >"$state/renewed.$$.new" && mv "$state/renewed.$$.new" "$state/renewed"
+}
+
+say_lease() {
+  say number "$number"
+  say highest "$(cat "$state/number" 2>/dev/null || echo 0)"
+  [ "$number" = 0 ] && return 0
+  say holder "$holder"
+  if read -r boot at 2>/dev/null <"$state/renewed" && [ "$boot" = "$(boot_id)" ]; then
+    say renewed $(($(uptime_seconds) - at))
+  else
+    say rebooted 1
+  fi
+}
+
+# issue DEPLOY EMBEDDED HOLDER: writes the lease with the next number, which is kept first: a number is never issued
+# twice, whatever dies in between.
+issue() {
+  highest=$(cat "$state/number" 2>/dev/null || echo 0)
+  [ "$highest" -ge "$number" ] || highest=$number
+  number=$((highest + 1)) deploy=$1 embedded=$2 holder=$3
+  if ! {
+    echo "$number" | put "$state/number" &&
+      printf '%s\n%s\n%s\n%s\n' "$number" "$deploy" "$embedded" "$holder" | put "$state/lease"
+  }; then
+    fail CommandFailed "the lease in $state cannot be written; is the disk full?"
+  fi
+  # A lease that was just issued was just renewed, whoever holds it.
+  echo "$(boot_id) $(uptime_seconds)" | put "$state/renewed"
+}
+
+op_lease() {
+  read_lease
+  say_lease
+}
+
+# take EXPECTED DEPLOY EMBEDDED HOLDER GRACE: the lease, if it is free, ours already, or still the one numbered EXPECTED,
+# whose holder the caller has found to be dead. Otherwise says who holds it.
+op_take() {
+  lock
+  read_lease
+  if [ "$deploy" = "$2" ]; then
+    renew
+  elif [ "$number" = 0 ] || [ "$number" = "$1" ]; then
+    [ "$number" = 0 ] || say took_over "$deploy"
+    issue "$2" "$3" "$4"
+  else
+    say_lease
+    return 0
+  fi
+  unlock
+  # From here on nobody else can start anything; what still runs is ended before the host is looked at.
+  end_jobs_below "$number" "$5"
+  say taken "$number"
+  op_overview
+}
+
+# retake NUMBER DEPLOY GRACE: our own lease under a new number, so that a worker of ours that was frozen in mid-command
+# can start nothing any more. Taken again by a retry, it keeps the number that it has.
+op_retake() {
+  lock
+  read_lease
+  [ "$deploy" = "$2" ] || { say_lease; say refused "$number"; return 0; }
+  if [ "$number" = "$1" ]; then issue "$2" "$embedded" "$holder"; else renew; fi
+  unlock
+  end_jobs_below "$number" "$3"
+  say taken "$number"
+}
+
+# require_lease NUMBER: under the lock; only the lease's own number may change anything.
+require_lease() {
+  read_lease
+  if [ "$number" != "$1" ]; then
+    say_lease
+    say refused "$number"
+    say end
+    exit 0
+  fi
+  renew
+}
+
+# give NUMBER DEPLOY: gives the lease back; nothing when it is somebody else's by now. NUMBER 0 stands for whichever
+# number it has: a deploy that died while it took the lease does not know.
+op_give() {
+  lock
+  read_lease
+  if [ "$deploy" = "$2" ] && { [ "$1" = 0 ] || [ "$number" = "$1" ]; }; then rm -f "$state/lease" "$state/renewed"; fi
+}
+
+# drop NUMBER GRACE: takes the lease away from its holder and ends what it runs (`dbc unlock`).
+op_drop() {
+  lock
+  read_lease
+  [ "$number" = "$1" ] || { say_lease; say refused "$number"; return 0; }
+  rm -f "$state/lease" "$state/renewed"
+  unlock
+  end_jobs_below $((number + 1)) "$2"
+}

@@ -1,0 +1,14 @@
+# shellcheck shell=dash
+# main NONCE REPOSITORY ENV_FILE OPERATION ARGUMENT…: the last line of what is sent, so that a transfer that broke off
+# runs nothing.
+main() {
+  nonce=$1
+  printf '\n%s\n' "$nonce"
+  enter "$2"
+  # The caller redacts its values from everything else, so it has to know them first.
+  if [ -n "$3" ] && [ -r "$3" ]; then say env "$(base64 -w0 <"$3")"; else say env; fi
+  operation=$4
+  shift 4
+  "op_$operation" "$@"
+  say end
+}

@@ -1,0 +1,70 @@
+# shellcheck shell=dash
+# Snapshots, releases and quarantine: small files that the caller wrote and reads back, base64 on the way.
+
+# show GLOB: every file as `file PATH BASE64`.
+show() {
+  for file in "$@"; do
+    [ -f "$file" ] && say file "${file#"$state/"}" "$(base64 -w0 <"$file")"
+  done
+}
+
+# overview: what a new deploy has to know of its predecessors.
+op_overview() {
+  show "$state"/snapshots/*/*.json "$state"/snapshots/*/target "$state"/releases/*.json "$state"/quarantine/*
+}
+
+# write NUMBER MODE PATH BASE64 [MODE PATH BASE64 …]: each file in one piece; MODE create keeps the one that is there.
+op_write() {
+  lock
+  require_lease "$1"
+  shift
+  while [ $# -ge 3 ]; do
+    file=$state/$2
+    mkdir -p "${file%/*}"
+    if [ "$1" = create ] && [ -f "$file" ]; then
+      say kept "$2"
+    else
+      printf '%s' "$3" | base64 -d | put "$file" || fail CommandFailed "$file cannot be written; is the disk full?"
+    fi
+    shift 3
+  done
+}
+
+# keep_env NUMBER DEPLOY FILE: a copy of the env file beside the snapshot, once.
+op_keep_env() {
+  lock
+  require_lease "$1"
+  kept=$state/snapshots/$2/env
+  mkdir -p "${kept%/*}"
+  if [ -f "$3" ] && ! [ -f "$kept" ]; then put "$kept" <"$3" || fail CommandFailed "$kept cannot be written"; fi
+}
+
+# remove NUMBER PATH…: files or folders of the state.
+op_remove() {
+  lock
+  require_lease "$1"
+  shift
+  for path in "$@"; do
+    rm -rf "${state:?}/${path:?}"
+  done
+}
+
+# prune_jobs NUMBER KEEP: the oldest ended jobs beyond KEEP go; those of the running deploy have an end too, but are new.
+op_prune_jobs() {
+  lock
+  require_lease "$1"
+  # Names are UUIDs, steps and digits, so `ls` is safe here, and it is what sorts by age.
+  # shellcheck disable=SC2012
+  ls -1t "$state/jobs" | tail -n "+$(($2 + 1))" | while read -r key; do
+    [ -f "$state/jobs/$key/status" ] && rm -rf "${state:?}/jobs/$key"
+  done
+}
+
+# read DEADLINE SCRIPT: runs a reading script; its output is the answer, its status is told.
+op_read() {
+  # Not as an argument, which every user of the host could read in the process list.
+  (umask "$users_umask" && exec timeout -k 2 "$1" bash /dev/fd/8) 8<<SCRIPT </dev/null
+$2
+SCRIPT
+  say "ended" $?
+}

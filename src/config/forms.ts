@@ -1,0 +1,36 @@
+import * as z from 'zod';
+import type { CelProblem } from '../domain/cel.ts';
+import { parseDuration } from '../domain/duration.ts';
+import type { NameRule } from '../domain/names.ts';
+
+// The leaves of the schema. Every `error` goes on after the word "expected".
+
+/** Text that is not empty and fits. */
+export const text = (expected: string, fits: (value: string) => boolean = () => true) =>
+  z.string({ error: expected }).min(1, expected).refine(fits, expected);
+export const named = (by: NameRule) => text(`${by.what}: ${by.expected}`, by.fits);
+
+const week = 7 * 24 * 3_600_000;
+export const durationForm = 'a duration such as 500ms, 15s, 2m or 1h, more than 0 and at most 7d';
+export const isDuration = (value: string): boolean => {
+  const ms = parseDuration(value);
+  return ms !== undefined && ms > 0 && ms <= week;
+};
+/** Without a unit it would be a guess, so there are no bare numbers. */
+export const duration = (byDefault: string) => text(durationForm, isDuration).default(byDefault);
+export const count = (byDefault: number) => {
+  const expected = 'a whole number from 1 to 1000';
+  return z.int({ error: expected }).min(1, expected).max(1000, expected).default(byDefault);
+};
+
+/** A CEL condition; `offset` leads the error to the character. */
+export const condition = (problemOf: (expression: string) => CelProblem | undefined) =>
+  z.string({ error: 'a CEL condition' }).superRefine((expression, context) => {
+    const problem = problemOf(expression);
+    if (problem === undefined) return;
+    context.addIssue({
+      code: 'custom',
+      message: `a CEL condition (${problem.message})`,
+      params: { offset: problem.offset },
+    });
+  });

@@ -1,0 +1,187 @@
+import * as z from 'zod';
+import { parseDuration } from '../domain/duration.ts';
+import { conditionProblem } from '../domain/env-file.ts';
+import { ruleProblem } from '../domain/health-rules.ts';
+import { nameRules } from '../domain/names.ts';
+import { condition, count, duration, durationForm, isDuration, named, text } from './forms.ts';
+import { hostAddressForm, parseHostAddress } from './host-address.ts';
+import { parseSize } from './size.ts';
+
+// No transforms here: the schema describes the file, `resolve-target.ts` what follows from it, and JSON Schema can be
+// made of it. Every `error` goes on after the word "expected".
+
+const variable = named(nameRules.variable);
+const fromEnv = z.strictObject({ env: variable.describe('The environment variable of the worker that holds it') });
+const hostAddress = text(hostAddressForm, (value) => parseHostAddress(value) !== undefined);
+const address = named(nameRules.address).describe('A host name or an IP address');
+const user = named(nameRules.user).optional().describe('The login user, ubuntu by default');
+const portForm = 'a port from 1 to 65535';
+const port = z.int({ error: portForm }).min(1, portForm).max(65_535, portForm).optional().describe('22 by default');
+const alias = named(nameRules.alias).optional().describe('The alias, made of the address by default');
+const jump = z
+  .union([hostAddress, z.strictObject({ address, user, port })], {
+    error: `a bastion: ${hostAddressForm}, or { address, user, port }`,
+  })
+  .optional()
+  .describe('The bastion to go through');
+
+const host = z.union(
+  [
+    hostAddress,
+    z.strictObject({ name: alias, address, user, port, jump }),
+    fromEnv.extend({ name: alias, jump }).describe('A host whose address, or user@address:port, is in a variable'),
+  ],
+  { error: `a host: ${hostAddressForm}, or { name, address, user, port, jump }, or { env }` },
+);
+
+const ssh = z.strictObject({
+  privateKey: z
+    .union([fromEnv, z.strictObject({ file: text('a path').describe('Relative to this file') })], {
+      error: 'where the key is, { env } or { file }, never the key',
+    })
+    .optional()
+    .describe('Where the private key is; without it, the agent'),
+  knownHosts: text('a path').optional().describe('A known_hosts file, relative to this file; ./known_hosts by default'),
+  hostKeys: z
+    .array(
+      text('a fingerprint such as SHA256:…, as ssh-keygen -l shows it', (key) =>
+        /^SHA256:[A-Za-z0-9+/]{43}=?$/.test(key),
+      ),
+    )
+    .min(1, 'at least one fingerprint')
+    .optional()
+    .describe('Fingerprints, of which any is accepted for any host'),
+  connectTimeout: duration('20s'),
+  keepalive: duration('5s'),
+});
+
+const hasNoPassword = (url: string): boolean => !/:\/\/[^/]*:[^/]*@/.test(url);
+const repository = z.strictObject({
+  path: named(nameRules.absolutePath).describe('The checkout on the host, absolute'),
+  branch: named(nameRules.branch).describe('The branch of which deployed commits must be a part'),
+  remote: named(nameRules.remote).default('origin'),
+  url: text('a repository URL without a password in it', (url) => /^[^-\s][^\s]*$/.test(url) && hasNoPassword(url))
+    .optional()
+    .describe("When given, the remote's URL on the host must be this"),
+});
+
+const profile = named(nameRules.profile);
+const compose = z
+  .strictObject({
+    profile: profile.optional().describe('The one profile to start'),
+    profiles: z.array(profile, { error: 'a list of profiles' }).optional(),
+    files: z
+      .array(named(nameRules.relativePath), { error: 'a list of files' })
+      .default([])
+      .describe('Compose files, relative to the repository'),
+    project: named(nameRules.project).optional().describe("Compose's project name"),
+    pull: z.enum(['missing', 'always', 'never'], { error: 'missing, always or never' }).default('missing'),
+  })
+  .refine((value) => value.profile === undefined || value.profiles === undefined, {
+    error: 'either profile or profiles, not both',
+    path: ['profiles'],
+  });
+
+const command = text('a shell command');
+const commands = z.strictObject({
+  build: command.optional(),
+  start: command.describe('Replaces what runs'),
+  stop: command,
+  status: command.describe('Exits 0 when everything runs'),
+  restart: command.optional(),
+  logs: command.optional(),
+});
+
+const variables = z.array(variable, { error: 'a list of variables' });
+const env = z.strictObject({
+  file: named(nameRules.relativePath).describe('Relative to the repository'),
+  required: variables.default([]),
+  requiredWhen: z
+    .array(
+      z.strictObject({
+        if: condition(conditionProblem).describe('CEL over env, a map of the variables'),
+        // biome-ignore lint/suspicious/noThenProperty: the word of the file, in data that nobody awaits
+        then: variables,
+        level: z.enum(['error', 'warning'], { error: 'error or warning' }).default('error'),
+      }),
+    )
+    .default([]),
+});
+
+const isHttp = (url: string): boolean =>
+  URL.canParse(url) && /^https?:$/.test(new URL(url).protocol) && hasNoPassword(url);
+const check = z.strictObject({
+  name: text('a name of at most 60 characters in one line', (value) => /^[^\p{Cc}]{1,60}$/u.test(value)),
+  url: text('an http:// or https:// URL without a password in it', isHttp),
+  from: z.enum(['host', 'worker'], { error: 'host or worker' }).default('host').describe('Who asks'),
+  timeout: duration('5s'),
+  expect: z
+    .record(z.string(), condition(ruleProblem), { error: 'a map of labels to CEL conditions' })
+    .refine((rules) => Object.keys(rules).length > 0, 'at least one rule')
+    .default({ answers: 'status >= 200 && status < 300' })
+    .describe('CEL over status, headers, body, latencyMs and commit'),
+});
+
+const verify = z
+  .strictObject({ deadline: duration('2m'), interval: duration('2s'), passes: count(3) })
+  .refine(
+    ({ deadline, interval, passes }) => (passes - 1) * (parseDuration(interval) ?? 0) < (parseDuration(deadline) ?? 0),
+    'a deadline that leaves time for all passes',
+  );
+
+const timeouts = z.strictObject({
+  inspect: duration('1m'),
+  fetch: duration('2m'),
+  reset: duration('1m'),
+  build: duration('30m'),
+  start: duration('10m'),
+  record: duration('5m'),
+  restore: duration('15m'),
+  unreachable: duration('5m').describe('How long a step keeps trying to reach a host'),
+  grace: duration('10s').describe('Between TERM and KILL of a cancelled command'),
+});
+
+const retain = z.strictObject({
+  releases: count(5),
+  jobs: count(50),
+  log: text('a size such as 64KB or 16MB, at most 1GB', (value) => parseSize(value) !== undefined).default('16MB'),
+});
+
+const target = z
+  .strictObject({
+    hosts: z.array(host, { error: 'a list of hosts' }).min(1, 'at least one host'),
+    ssh: ssh.prefault({}),
+    repository,
+    compose: compose.optional(),
+    commands: commands.optional().describe('What to run when it is not Docker Compose'),
+    env: env.optional().describe('The env file on the host'),
+    wait: z
+      .union([z.literal(0), text(`${durationForm}, or 0`, (value) => value === '0' || isDuration(value))], {
+        error: `${durationForm}, or 0`,
+      })
+      .default('15s')
+      .describe('Between start and verify'),
+    health: z.array(check, { error: 'a list of health checks' }).default([]),
+    verify: verify.prefault({}),
+    timeouts: timeouts.prefault({}),
+    retain: retain.prefault({}),
+  })
+  .refine((value) => value.compose === undefined || value.commands === undefined, {
+    error: 'either compose or commands, not both',
+    path: ['commands'],
+    // Also when something else is wrong: all errors are shown at once.
+    when: ({ value }) => typeof value === 'object' && value !== null,
+  });
+
+/** What `deploy.yaml` may say. Unknown keys are refused everywhere. */
+export const configSchema = z
+  .strictObject({
+    targets: z
+      .record(named(nameRules.target), target, { error: 'a map of targets' })
+      .refine((targets) => Object.keys(targets).length > 0, 'at least one target')
+      .describe('Where to deploy to, by name'),
+  })
+  .describe('The config of deploy-by-commit');
+
+export type TargetFile = z.output<typeof target>;
+export type HostFile = z.output<typeof host>;

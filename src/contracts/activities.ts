@@ -1,0 +1,215 @@
+import type { DeployKind, RuleView, ServiceView } from './deploy.ts';
+import type { Problem } from './errors.ts';
+import type { LeaseHolder, LeaseState, Release, Snapshot } from './host.ts';
+import type { HostConfig, TargetConfig } from './target.ts';
+
+/** Which host an activity acts on, and for whom. */
+export interface HostTask {
+  target: TargetConfig;
+  host: HostConfig;
+  /** First execution run ID: names refs, snapshots and jobs on the host. */
+  deploy: string;
+}
+
+/** A task that may change the host: the lease's number must equal this one. */
+export interface LeasedTask extends HostTask {
+  number: number;
+}
+
+export interface InspectInput extends HostTask {
+  kind: DeployKind;
+  actor: string;
+  reason?: string;
+  forceTakeover: boolean;
+}
+
+export interface Inspection {
+  number: number;
+  snapshot: Snapshot;
+  /** Set when the snapshot is the one of a deploy that never finished. */
+  adoptedFrom?: string;
+  head: string;
+  releases: Release[];
+  quarantined: string[];
+  warnings: string[];
+  services: ServiceView[];
+}
+
+export interface FetchInput extends LeasedTask {
+  /** A full or short SHA; absent: the branch's tip. */
+  commit?: string;
+  force: boolean;
+}
+
+export interface Fetched {
+  sha: string;
+  subject: string;
+}
+
+export interface ResetInput extends LeasedTask {
+  sha: string;
+  snapshot: Snapshot;
+}
+
+export interface ResetResult {
+  manualChanges: string[];
+  savedRef?: string;
+  untracked: string[];
+}
+
+export interface BuildInput extends LeasedTask {
+  sha: string;
+  snapshot: Snapshot;
+  /** A rollback takes the images that the release was recorded with, when they are still there. */
+  retained?: Release;
+}
+
+export interface BuildResult {
+  images: { service: string; name: string; id: string }[];
+  /** True when nothing was built because the release's images were still there. */
+  reused: boolean;
+}
+
+export interface StartInput extends LeasedTask {
+  sha: string;
+  snapshot: Snapshot;
+}
+
+export interface VerifyInput extends LeasedTask {
+  sha: string;
+  snapshot: Snapshot;
+  images: { service: string; name: string; id: string }[];
+}
+
+export interface Verified {
+  sha: string;
+  rules: RuleView[];
+  services: ServiceView[];
+  /** Same containers as in the snapshot, same SHA, nothing restarted. */
+  unchanged: boolean;
+}
+
+export interface RecordInput extends LeasedTask {
+  release: Release;
+}
+
+export interface Recorded {
+  warnings: string[];
+}
+
+export interface RestoreInput extends LeasedTask {
+  snapshot: Snapshot;
+  /** The commit that the deploy tried to put there. */
+  failedSha: string;
+  /** Whether services may have changed, so whether they have to be put back. */
+  startAttempted: boolean;
+  buildAttempted: boolean;
+  /** Counts the rounds of the whole compensation, from 0. */
+  pass: number;
+}
+
+export interface RestoreVerifyInput extends RestoreInput {
+  /** Services whose image was gone and was built again; theirs may have another ID. */
+  rebuilt: string[];
+}
+
+export interface RestoreVerified {
+  sha: string;
+  rules: RuleView[];
+  services: ServiceView[];
+  /** What differs from the snapshot and was accepted, e.g. an image that had to be rebuilt, rules that failed before. */
+  warnings: string[];
+}
+
+export interface ReleaseLeaseInput extends LeasedTask {
+  /** Whether the snapshot is done with; `needs-operator` leaves it open for the next deploy. */
+  closeSnapshots: boolean;
+  /** Deploying this commit again needs `--force`. */
+  quarantine?: { sha: string; why: string };
+  /** Success clears a commit's quarantine. */
+  clearQuarantine?: string;
+}
+
+/** The activities of a deploy, one for each step, as the workflow sees them. */
+export interface DeployActivities {
+  loadTarget(name: string): Promise<TargetConfig>;
+  inspect(input: InspectInput): Promise<Inspection>;
+  fetch(input: FetchInput): Promise<Fetched>;
+  reset(input: ResetInput): Promise<ResetResult>;
+  build(input: BuildInput): Promise<BuildResult>;
+  start(input: StartInput): Promise<void>;
+  verify(input: VerifyInput): Promise<Verified>;
+  record(input: RecordInput): Promise<Recorded>;
+  /** Takes our own lease again with number + 1, ends what still runs of the deploy, and returns the number. */
+  retakeLease(input: LeasedTask): Promise<{ number: number }>;
+  restoreCheckout(input: RestoreInput): Promise<void>;
+  restoreImages(input: RestoreInput): Promise<{ rebuilt: string[] }>;
+  restoreServices(input: RestoreInput): Promise<void>;
+  verifyRestored(input: RestoreVerifyInput): Promise<RestoreVerified>;
+  releaseLease(input: ReleaseLeaseInput): Promise<void>;
+  ask(input: AskInput): Promise<Answer>;
+}
+
+/** What a reading command asks of a host; `unlock` is the only one that changes something. */
+export type Question =
+  | { ask: 'git-state' }
+  | { ask: 'services' }
+  | { ask: 'health' }
+  | { ask: 'releases' }
+  | { ask: 'doctor' }
+  | { ask: 'logs'; service: string; lines: number }
+  | { ask: 'unlock'; force: boolean };
+
+export interface AskInput extends HostTask {
+  question: Question;
+}
+
+/** A host's answer; each question fills its own part. */
+export interface Answer {
+  host: string;
+  address: string;
+  gitState?: GitState;
+  services?: ServiceView[];
+  rules?: RuleView[];
+  releases?: Release[];
+  quarantined?: { sha: string; why: string }[];
+  lease?: LeaseState;
+  /** The output of `logs`, redacted. */
+  text?: string;
+  findings?: { errors: string[]; warnings: string[] };
+  /** Of `unlock`: who lost the lease; absent when nobody held it. */
+  unlocked?: LeaseHolder;
+  /** Why this host could not answer; the other hosts' answers stand. */
+  problem?: Problem;
+}
+
+export interface GitState {
+  head: string;
+  subject: string;
+  branch?: string;
+  remoteUrl: string;
+  /** The recorded release that HEAD is, or should be. */
+  release?: Release;
+  manualChanges: string[];
+  untracked: string[];
+}
+
+export interface InspectRequest {
+  target: string;
+  question: Question;
+}
+
+/** What `InspectWorkflow` returns. */
+export interface InspectReport {
+  target: string;
+  answers: Answer[];
+}
+
+/** What a running activity tells in its heartbeats; `dbc` shows `line`. */
+export interface JobHeartbeat {
+  job: string;
+  /** Bytes of the log that were followed so far. */
+  offset: number;
+  /** The last line of the output, redacted, at most 200 characters. */
+  line?: string;
+}

@@ -1,0 +1,113 @@
+import type { ErrorType, Problem } from './errors.ts';
+
+/** What a client sends. A target's name and options, nothing else: the worker owns the config. */
+export interface DeployRequest {
+  target: string;
+  /** A full or short SHA. Absent: the branch's tip (deploy), or the last good release before this one (rollback). */
+  commit?: string;
+  actor: string;
+  reason?: string;
+  /** Deploy a commit although it is quarantined. */
+  force?: boolean;
+  /** Take a lease whose holder cannot be asked. */
+  forceTakeover?: boolean;
+}
+
+export type DeployKind = 'deploy' | 'rollback';
+
+export const outcomes = ['succeeded', 'not-applied', 'rolled-back', 'aborted', 'superseded', 'needs-operator'] as const;
+export type Outcome = (typeof outcomes)[number];
+
+export const steps = ['inspect', 'fetch', 'reset', 'build', 'start', 'wait', 'verify', 'record'] as const;
+export type Step = (typeof steps)[number];
+/** What a view shows: the steps, and the compensation as one more. */
+export type StepName = Step | 'restore';
+
+export type Phase = 'loading' | Step | 'restore' | 'closing' | 'closed';
+
+export type StepState = 'pending' | 'running' | 'done' | 'failed' | 'skipped' | 'cancelled';
+
+export interface StepView {
+  step: StepName;
+  state: StepState;
+  /** ISO 8601, from the workflow's clock */
+  startedAt?: string;
+  finishedAt?: string;
+  /** One line for people: `fd44bca (main)`, `4 services running`. */
+  note?: string;
+}
+
+export interface RuleView {
+  rule: string;
+  passed: boolean;
+  /** The value that was seen, or why the rule could not be evaluated; one line. */
+  observed: string;
+}
+
+export interface ServiceView {
+  service: string;
+  /** running, restarting, exited, … or `missing` */
+  state: string;
+  health?: string;
+  healthy: boolean;
+  /** Why it is not healthy, or what it runs; one line. */
+  note?: string;
+}
+
+export interface HostView {
+  host: string;
+  address: string;
+  steps: StepView[];
+  /** What the host ran before, from its snapshot. */
+  before?: string;
+  /** What the checkout was proved to be at the end. Absent: unknown. */
+  now?: string;
+  /** True when a verification proved `now` and what runs. */
+  verified: boolean;
+  rules: RuleView[];
+  services: ServiceView[];
+  /** Tracked files with manual changes, kept as `savedRef`. */
+  manualChanges: string[];
+  savedRef?: string;
+  untracked: string[];
+  warnings: string[];
+}
+
+/** One JSON view that `status`, `watch` and reports are all made of. Times are ISO 8601. */
+export interface DeployView {
+  target: string;
+  kind: DeployKind;
+  /** The first execution's run ID. */
+  deploy: string;
+  actor: string;
+  reason?: string;
+  requested?: string;
+  commit?: string;
+  phase: Phase;
+  outcome?: Outcome;
+  /** True when nothing had to change. */
+  noop: boolean;
+  startedAt: string;
+  finishedAt?: string;
+  hosts: HostView[];
+  failure?: FailureView;
+  abort?: AbortView;
+  warnings: string[];
+}
+
+export interface FailureView extends Omit<Problem, 'type'> {
+  type: ErrorType;
+  host?: string;
+  step?: StepName;
+}
+
+export interface AbortView {
+  by: string;
+  reason: string;
+  at: string;
+  /** False once `record` has begun: then it is too late. */
+  accepted: boolean;
+}
+
+/** The report is the last view. */
+export type DeployReport = DeployView & { outcome: Outcome; finishedAt: string };

@@ -1,0 +1,37 @@
+import type { DeployView, HostView, StepState } from '../contracts/deploy.ts';
+import { formatDuration } from './duration.ts';
+import { shortSha } from './sha.ts';
+
+const mark: Record<StepState, string> = {
+  pending: '☐',
+  running: '▶',
+  done: '☑',
+  failed: '✗',
+  cancelled: '⊘',
+  skipped: '–',
+};
+
+/** A deploy as Markdown: what Temporal's UI shows as the workflow's current details. */
+export function checklist(view: DeployView): string {
+  const { kind, target, commit, requested, actor, outcome, phase, failure, abort } = view;
+  const what = commit ? `\`${shortSha(commit)}\` (${commit})` : (requested ?? 'the tip of the branch');
+  const lines = [`**${kind} ${target}** to ${what} by ${actor}: **${outcome ?? phase}**`];
+  if (abort) lines.push('', `Abort by ${abort.by}: ${abort.reason}${abort.accepted ? '' : ' (too late)'}`);
+  if (failure)
+    lines.push('', `**${failure.type}**${failure.step ? ` in ${failure.step}` : ''}: ${oneLine(failure.message)}`);
+  for (const host of view.hosts) lines.push('', `**${host.host}** ${summaryOf(host)}`, ...host.steps.map(line));
+  return lines.join('\n');
+}
+
+function summaryOf({ before, now, verified }: HostView): string {
+  const was = before === undefined ? '' : `was \`${shortSha(before)}\``;
+  const is = now === undefined ? '' : `, is \`${shortSha(now)}\`${verified ? ', verified' : ''}`;
+  return was + is;
+}
+
+function line({ step, state, startedAt, finishedAt, note }: HostView['steps'][number]): string {
+  const took = startedAt && finishedAt ? ` ${formatDuration(Date.parse(finishedAt) - Date.parse(startedAt))}` : '';
+  return `- ${mark[state]} ${step}${took}${note ? `: ${oneLine(note)}` : ''}`;
+}
+
+const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, ' ').slice(0, 300);

@@ -1,0 +1,25 @@
+import type { ErrorType, Problem } from '../contracts/errors.ts';
+
+/** An error that a user is told of: typed, with what was found, what was expected, and what to do. */
+export class DeployError extends Error {
+  readonly type: ErrorType;
+  readonly hint?: string;
+  readonly tail?: string;
+
+  constructor(type: ErrorType, message: string, more: { hint?: string; tail?: string; cause?: unknown } = {}) {
+    super(message, more.cause === undefined ? undefined : { cause: more.cause });
+    this.name = 'DeployError';
+    this.type = type;
+    if (more.hint !== undefined) this.hint = more.hint;
+    if (more.tail !== undefined) this.tail = more.tail;
+  }
+
+  toProblem(): Problem {
+    return {
+      type: this.type,
+      message: this.message,
+      ...(this.hint === undefined ? {} : { hint: this.hint }),
+      ...(this.tail === undefined ? {} : { tail: this.tail }),
+    };
+  }
+}

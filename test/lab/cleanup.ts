@@ -1,0 +1,36 @@
+/** What the lab started and must end, whichever way this process exits: by itself, Ctrl-C, or a signal from CI. */
+type Cleanup = () => void;
+
+const pending = new Set<Cleanup>();
+let installed = false;
+
+/**
+ * `end` must be synchronous: nothing else runs while a process exits. The last registered runs first.
+ * Returns what unregisters it, for things that were ended in the ordinary way.
+ */
+export function atExit(end: Cleanup): () => void {
+  if (!installed) {
+    installed = true;
+    process.on('exit', endAll);
+    for (const [signal, number] of [
+      ['SIGINT', 2],
+      ['SIGTERM', 15],
+      ['SIGHUP', 1],
+    ] as const) {
+      process.on(signal, () => process.exit(128 + number));
+    }
+  }
+  pending.add(end);
+  return () => pending.delete(end);
+}
+
+function endAll(): void {
+  for (const end of [...pending].reverse()) {
+    pending.delete(end);
+    try {
+      end();
+    } catch (error) {
+      console.error('lab: cleaning up failed:', error);
+    }
+  }
+}

@@ -1,0 +1,113 @@
+/** A whole EC2 host on this machine (ec2-host.sh): sshd, a Docker engine and Compose in namespaces of their own. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { HostConfig, SshConfig } from '../../src/contracts/target.ts';
+import { makeBaseImages } from './base-images.ts';
+import { atExit } from './cleanup.ts';
+import { findCompose } from './compose-binary.ts';
+import { releaseHostNumber, takeHostNumber } from './host-number.ts';
+import { run } from './ssh-client.ts';
+import { fingerprintOf } from './ssh-host.ts';
+import { installTrace, type Trace } from './trace.ts';
+
+export interface Ec2Host {
+  host: HostConfig;
+  ssh: SshConfig;
+  privateKeyPath: string;
+  knownHostsPath: string;
+  fingerprint: string;
+  /** This machine's address on the wire to the host: where an origin is served for it (`origin.serve(gateway)`). */
+  gateway: string;
+  /** The host's folder on this machine; removed by `down`. */
+  dir: string;
+  /** Every run of git and docker by the host's users. */
+  trace: Trace;
+  /** Kills everything on the host and boots it again with a new boot ID; its disks stay, and so does a cut. */
+  reboot(): Promise<void>;
+  /** Drops every packet to and from it, silently, until `heal`. */
+  cut(): Promise<void>;
+  heal(): Promise<void>;
+  /** Docker against the host's engine, from outside and untraced; what it printed. Fails when the command does. */
+  docker(...args: string[]): Promise<string>;
+  /** A bash command on the host as root; what it printed. Fails when the command does. */
+  sh(command: string): Promise<string>;
+  /** Puts node:20-slim and postgres:16 into its engine. */
+  loadBaseImages(): Promise<void>;
+  down(): Promise<void>;
+}
+
+/** Default: the first free number. `DBC_LAB` names the folder where hosts live. */
+export async function startEc2Host(wanted?: number): Promise<Ec2Host> {
+  const lab = process.env['DBC_LAB'] ?? '/tmp/dbc-lab';
+  const script = fileURLToPath(new URL('./ec2-host.sh', import.meta.url));
+  const env = { ...process.env, DBC_LAB: lab, COMPOSE_BIN: await findCompose() };
+  const downNow = (number: number) => execFileSync('bash', [script, 'down', String(number)], { env, stdio: 'ignore' });
+
+  const n = takeHostNumber(lab, downNow, wanted);
+  const dir = join(lab, `h${n}`);
+  const forget = atExit(() => {
+    downNow(n);
+    releaseHostNumber(lab, n);
+  });
+  const call = async (command: string, ...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await run('bash', [script, command, String(n), ...args], {
+      env,
+      timeoutMs: 300_000,
+    });
+    if (code !== 0) throw new Error(`host ${n}: ${command} ${args.join(' ')}: exit ${code}\n${stderr || stdout}`);
+    return stdout.trimEnd();
+  };
+  const down = async () => {
+    await call('down');
+    forget();
+    releaseHostNumber(lab, n);
+  };
+
+  rmSync(dir, { recursive: true, force: true });
+  const trace = installTrace(dir, ['git', 'docker']);
+  try {
+    await call('up');
+  } catch (error) {
+    await down();
+    throw error;
+  }
+
+  const paths = { privateKeyPath: join(lab, 'key'), knownHostsPath: join(dir, 'known_hosts') };
+  return {
+    ...paths,
+    host: { alias: `ec2-${n}`, address: `10.77.${n}.2`, user: 'ubuntu', port: 22 },
+    ssh: {
+      privateKey: { file: paths.privateKeyPath },
+      knownHosts: paths.knownHostsPath,
+      connectTimeoutMs: 5000,
+      keepaliveMs: 2000,
+    },
+    fingerprint: fingerprintOf(join(dir, 'hostkey')),
+    gateway: `10.77.${n}.1`,
+    dir,
+    trace,
+    reboot: async () => void (await call('reboot')),
+    cut: async () => void (await call('cut')),
+    heal: async () => void (await call('heal')),
+    docker: (...args) => call('docker', ...args),
+    sh: (command) => call('sh', 'bash', '-c', command),
+    async loadBaseImages() {
+      const engine = { ...env, DOCKER_HOST: `unix://${rootOf(dir)}/run/docker.sock` };
+      const commands = await makeBaseImages();
+      const results = await Promise.all(commands.map((command) => run('sh', ['-c', command], { env: engine })));
+      const failed = results.find(({ code }) => code !== 0);
+      if (failed !== undefined) throw new Error(`host ${n}: importing a base image: ${failed.stderr}`);
+    },
+    down,
+  };
+}
+
+/** The host's file system as this machine sees it: through the host's first process, the child of `unshare`. */
+function rootOf(dir: string): string {
+  const unshare = readFileSync(join(dir, 'pid'), 'utf8').trim();
+  const children = `/proc/${unshare}/task/${unshare}/children`;
+  if (!existsSync(children)) throw new Error(`${dir}: the host is down`);
+  return `/proc/${readFileSync(children, 'utf8').trim()}/root`;
+}

@@ -1,0 +1,120 @@
+/** Temporal for tests: a real dev server that can be killed and started again with its state, and the time-skipping one. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Connection } from '@temporalio/client';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { searchAttributes } from '../../src/contracts/temporal.ts';
+import { findTemporal } from '../../src/embedded/temporal-binary.ts';
+import { atExit } from './cleanup.ts';
+import { freePort, untilListening } from './ports.ts';
+import { isAlive } from './processes.ts';
+import { findTestServer } from './test-server.ts';
+
+export interface TemporalOptions {
+  /** With the web UI, at `uiUrl`. */
+  ui?: boolean;
+  /** Keeps the state in a file, so that `kill9` and `restart` lose nothing. Default: true. */
+  persistent?: boolean;
+  namespace?: string;
+}
+
+export interface TemporalServer {
+  /** `127.0.0.1:PORT` */
+  address: string;
+  namespace: string;
+  uiUrl?: string;
+  readonly pid: number;
+  /** For processes that reach this server through Temporal's own variables. */
+  env: { TEMPORAL_ADDRESS: string; TEMPORAL_NAMESPACE: string };
+  kill9(): Promise<void>;
+  /** On the same port, with the state as it was; ends the running server first if there is one. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+  log(): string;
+}
+
+export async function startTemporal(options: TemporalOptions = {}): Promise<TemporalServer> {
+  const { ui = false, persistent = true, namespace = 'default' } = options;
+  const dir = mkdtempSync(join(tmpdir(), 'dbc-temporal-'));
+  const logFile = join(dir, 'log');
+  const binary = await findTemporal({ log: (line) => console.error(line) });
+  const [port, uiPort] = [await freePort(), await freePort()];
+  const address = `127.0.0.1:${port}`;
+  const args = [
+    ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--namespace', namespace],
+    ...(ui ? ['--ui-port', String(uiPort)] : ['--headless']),
+    ...(persistent ? ['--db-filename', join(dir, 'temporal.db')] : []),
+    ...Object.values(searchAttributes).flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
+    ...['--log-level', 'error'],
+  ];
+  let server = await boot();
+  const forget = atExit(() => {
+    server.kill('SIGKILL');
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  async function boot(): Promise<ChildProcess & { pid: number }> {
+    const log = openSync(logFile, 'a');
+    const child = spawn(binary.path, args, { stdio: ['ignore', log, log] });
+    closeSync(log);
+    child.unref(); // a test that forgets `stop` does not keep the test run alive
+    const failed = () => (child.exitCode === null ? undefined : `Temporal ended:\n${readFileSync(logFile, 'utf8')}`);
+    await untilListening({ port }, { timeoutMs: 30_000, failed });
+    await untilNamespaceAnswers();
+    return child as ChildProcess & { pid: number };
+  }
+
+  /** It listens a moment before the namespace and its search attributes are there. */
+  async function untilNamespaceAnswers(): Promise<void> {
+    const connection = await Connection.connect({ address, connectTimeout: '30s' });
+    try {
+      for (let left = 300; ; left--) {
+        try {
+          const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
+          if (Object.values(searchAttributes).every((name) => name in customAttributes)) return;
+        } catch (error) {
+          if (left === 0) throw error;
+        }
+        if (left <= 0) throw new Error(`${address}: no search attributes in the namespace ${namespace}`);
+        await sleep(50);
+      }
+    } finally {
+      await connection.close();
+    }
+  }
+
+  async function kill9(): Promise<void> {
+    server.kill('SIGKILL');
+    while (isAlive(server.pid) && server.exitCode === null && server.signalCode === null) await sleep(5);
+  }
+
+  return {
+    address,
+    namespace,
+    ...(ui ? { uiUrl: `http://127.0.0.1:${uiPort}` } : {}),
+    env: { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace },
+    get pid() {
+      return server.pid;
+    },
+    kill9,
+    async restart() {
+      await kill9();
+      server = await boot();
+    },
+    async stop() {
+      forget();
+      await kill9();
+      rmSync(dir, { recursive: true, force: true });
+    },
+    log: () => readFileSync(logFile, 'utf8'),
+  };
+}
+
+/** The server that skips time. It has no list and no schedules, and skips no time on updates. */
+export async function createTimeSkipping(): Promise<TestWorkflowEnvironment> {
+  const path = await findTestServer((line) => console.error(line));
+  return TestWorkflowEnvironment.createTimeSkipping({ server: { executable: { type: 'existing-path', path } } });
+}

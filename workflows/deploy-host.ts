@@ -1,0 +1,145 @@
+import { sleep } from '@temporalio/workflow';
+import type { DeployRequest } from '../src/contracts/deploy.ts';
+import { DeployError } from '../src/domain/deploy-error.ts';
+import { formatDuration } from '../src/domain/duration.ts';
+import { shortSha } from '../src/domain/sha.ts';
+import type { HostRun } from './host-run.ts';
+import { remoteStep } from './policies.ts';
+
+/** Takes the host's lease, checks it, and keeps what it is now. */
+export async function inspectHost(run: HostRun, kind: 'deploy' | 'rollback', request: DeployRequest): Promise<void> {
+  const { target, task, alias, progress } = run;
+  run.inspectAttempted = true;
+  const inspection = await run.step(
+    'inspect',
+    () =>
+      remoteStep(target, target.timeouts.inspectMs, `${alias}: lease, checks, snapshot`).inspect({
+        ...task,
+        kind,
+        actor: request.actor,
+        ...(request.reason === undefined ? {} : { reason: request.reason }),
+        forceTakeover: request.forceTakeover ?? false,
+      }),
+    ({ snapshot }) => `runs ${shortSha(snapshot.sha)}`,
+  );
+  run.inspection = inspection;
+  run.number = inspection.number;
+  const view = progress.host(alias);
+  view.before = inspection.snapshot.sha;
+  view.now = inspection.head;
+  view.services = inspection.services;
+  view.warnings.push(...inspection.warnings);
+}
+
+/** The playbook, for one host. `commit` is what was asked for; the first host resolves it for all. */
+export async function deployHost(run: HostRun, request: DeployRequest, commit: string | undefined): Promise<string> {
+  const { target, alias, snapshot, inspected, progress } = run;
+  const { timeouts, repository } = target;
+  const view = progress.host(alias);
+
+  const { sha, subject } = await run.step(
+    'fetch',
+    () =>
+      remoteStep(target, timeouts.fetchMs, `${alias}: git fetch ${repository.remote} ${repository.branch}`).fetch({
+        ...run.leased,
+        ...(commit === undefined ? {} : { commit }),
+        force: request.force ?? false,
+      }),
+    (found) => `${shortSha(found.sha)} ${found.subject}`,
+  );
+  run.subject = subject;
+  if (progress.view.commit !== sha) progress.commit(sha);
+  refuseQuarantined(run, sha, request);
+
+  // From here on the host has to be put back if anything goes wrong.
+  run.resetAttempted = true;
+  view.verified = false;
+  delete view.now;
+  const reset = await run.step(
+    'reset',
+    () =>
+      remoteStep(target, timeouts.resetMs, `${alias}: git checkout ${shortSha(sha)}`).reset({
+        ...run.leased,
+        sha,
+        snapshot,
+      }),
+    ({ manualChanges }) =>
+      `HEAD is ${shortSha(sha)}${manualChanges.length > 0 ? `; ${manualChanges.length} manual changes kept` : ''}`,
+  );
+  view.manualChanges = reset.manualChanges;
+  view.untracked = reset.untracked;
+  if (reset.savedRef) view.savedRef = reset.savedRef;
+
+  run.buildAttempted = true;
+  const retained =
+    progress.view.kind === 'rollback' ? inspected.releases.filter((release) => release.sha === sha).at(-1) : undefined;
+  const built = await run.step(
+    'build',
+    () =>
+      remoteStep(target, timeouts.buildMs, `${alias}: ${commandsOf(run, 'build')}`).build({
+        ...run.leased,
+        sha,
+        snapshot,
+        ...(retained && retained.images.length > 0 ? { retained } : {}),
+      }),
+    ({ images, reused }) =>
+      reused ? `${images.length} retained images` : images.length > 0 ? `${images.length} images` : undefined,
+  );
+  run.images = built.images;
+
+  run.startAttempted = true;
+  await run.step('start', () =>
+    remoteStep(target, timeouts.startMs, `${alias}: ${commandsOf(run, 'start')}`).start({
+      ...run.leased,
+      sha,
+      snapshot,
+    }),
+  );
+
+  if (target.waitMs > 0) {
+    const summary = `${alias}: wait ${formatDuration(target.waitMs)}`;
+    await run.step(
+      'wait',
+      () => sleep(target.waitMs, { summary }),
+      () => formatDuration(target.waitMs),
+    );
+  } else {
+    progress.step(alias, 'wait', 'skipped');
+  }
+
+  const verified = await run.step(
+    'verify',
+    () =>
+      remoteStep(target, target.verify.deadlineMs, `${alias}: HEAD, services, health`).verify({
+        ...run.leased,
+        sha,
+        snapshot,
+        images: run.images,
+      }),
+    ({ services, rules }) => `${services.length} services, ${rules.length} health rules`,
+  );
+  view.now = verified.sha;
+  view.verified = true;
+  view.rules = verified.rules;
+  view.services = verified.services;
+  run.unchanged = verified.unchanged;
+  return sha;
+}
+
+function refuseQuarantined(run: HostRun, sha: string, { force }: DeployRequest): void {
+  if (force || !run.inspected.quarantined.includes(sha)) return;
+  const error = new DeployError(
+    'Quarantined',
+    `${shortSha(sha)} failed on ${run.alias} before, after its services had started, so it is quarantined there.`,
+    { hint: 'Deploy a commit that repairs it, or this one again with --force.' },
+  );
+  throw error;
+}
+
+/** What a step runs, for the timeline. */
+function commandsOf(run: HostRun, step: 'build' | 'start'): string {
+  const { runtime } = run.target;
+  if (runtime.kind === 'commands') return (step === 'build' ? runtime.build : runtime.start) ?? 'nothing to build';
+  const profiles = runtime.profiles.map((profile) => ` --profile ${profile}`).join('');
+  return `docker compose${profiles} ${step === 'build' ? 'build' : 'up -d'}`;
+}

@@ -1,0 +1,35 @@
+import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
+import type { FailureView, StepName } from '../src/contracts/deploy.ts';
+import { ErrorType, type Problem } from '../src/contracts/errors.ts';
+import { DeployError } from '../src/domain/deploy-error.ts';
+
+const known = new Set<string>(Object.values(ErrorType));
+
+/** What failed, in the words of the step that failed. */
+export function failureView(error: unknown, step?: StepName, host?: string): FailureView {
+  return { ...problemOf(error, step), ...(step ? { step } : {}), ...(host ? { host } : {}) };
+}
+
+export function problemOf(error: unknown, step?: StepName): Problem {
+  if (error instanceof DeployError) return error.toProblem();
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  if (cause instanceof ApplicationFailure) {
+    const [problem] = cause.details ?? [];
+    if (isProblem(problem)) return problem;
+    return { type: ErrorType.CommandFailed, message: `${cause.type ?? 'Error'}: ${cause.message}` };
+  }
+  if (cause instanceof TimeoutFailure) {
+    // The last attempt's failure says more than the clock.
+    const last = cause.cause === undefined ? undefined : problemOf(cause.cause, step);
+    if (last?.type === ErrorType.SshUnavailable) return last;
+    const why = last ? `; the last attempt said: ${last.message}` : '';
+    return { type: ErrorType.DeadlineExceeded, message: `${step ?? 'The step'} did not finish in its time${why}.` };
+  }
+  return { type: ErrorType.CommandFailed, message: cause instanceof Error ? cause.message : String(cause) };
+}
+
+function isProblem(value: unknown): value is Problem {
+  return typeof value === 'object' && value !== null && 'type' in value && known.has(String(value.type));
+}
+
+export const isLeaseLost = (error: unknown): boolean => problemOf(error).type === ErrorType.LeaseLost;

@@ -1,0 +1,81 @@
+import { isCancellation } from '@temporalio/workflow';
+import type { HostTask, Inspection, LeasedTask } from '../src/contracts/activities.ts';
+import type { StepName } from '../src/contracts/deploy.ts';
+import type { Snapshot } from '../src/contracts/host.ts';
+import type { HostConfig, TargetConfig } from '../src/contracts/target.ts';
+import { failureView, isLeaseLost } from './failure.ts';
+import type { Progress } from './progress.ts';
+
+/** One host in one deploy: what was attempted on it, and so what has to be undone. */
+export class HostRun {
+  readonly target: TargetConfig;
+  readonly host: HostConfig;
+  readonly deploy: string;
+  readonly progress: Progress;
+  inspection: Inspection | undefined;
+  /** 0: the lease was not taken, or nobody knows. */
+  number = 0;
+  inspectAttempted = false;
+  /** Set before each step, because a step that fails may have done half of its work. */
+  resetAttempted = false;
+  buildAttempted = false;
+  startAttempted = false;
+  /** First line of the commit's message. */
+  subject = '';
+  images: { service: string; name: string; id: string }[] = [];
+  /** The lease is somebody else's: nothing more is done on this host. */
+  lost = false;
+  /** Whether the host is on a proven release, so that the snapshot is not needed any more. */
+  settled = false;
+  /** Verified, and nothing had to change. */
+  unchanged = false;
+
+  constructor(target: TargetConfig, host: HostConfig, deploy: string, progress: Progress) {
+    this.target = target;
+    this.host = host;
+    this.deploy = deploy;
+    this.progress = progress;
+  }
+
+  get alias(): string {
+    return this.host.alias;
+  }
+
+  get task(): HostTask {
+    return { target: this.target, host: this.host, deploy: this.deploy };
+  }
+
+  get leased(): LeasedTask {
+    return { ...this.task, number: this.number };
+  }
+
+  get inspected(): Inspection {
+    if (!this.inspection) throw new TypeError(`${this.alias} was not inspected`);
+    return this.inspection;
+  }
+
+  get snapshot(): Snapshot {
+    return this.inspected.snapshot;
+  }
+
+  /** Runs a step and keeps the view true. `note` tells what it came to. */
+  async step<T>(step: StepName, run: () => Promise<T>, note?: (result: T) => string | undefined): Promise<T> {
+    this.progress.phase(step);
+    this.progress.step(this.alias, step, 'running');
+    try {
+      const result = await run();
+      this.progress.step(this.alias, step, 'done', note?.(result));
+      return result;
+    } catch (error) {
+      if (isCancellation(error)) {
+        this.progress.step(this.alias, step, 'cancelled');
+      } else {
+        const failure = failureView(error, step, this.alias);
+        this.lost ||= isLeaseLost(error);
+        this.progress.fail(failure);
+        this.progress.step(this.alias, step, 'failed', `${failure.type}: ${failure.message}`);
+      }
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,2 @@
+export { DeployWorkflow, RollbackWorkflow } from './deploy.ts';
+export { InspectWorkflow } from './inspect.ts';

@@ -1,0 +1,77 @@
+import { ActivityCancellationType, type ActivityOptions, proxyActivities } from '@temporalio/workflow';
+import type { DeployActivities } from '../src/contracts/activities.ts';
+import type { TargetConfig } from '../src/contracts/target.ts';
+
+/** A worker that is silent for this long is dead; it says something every second. */
+const heartbeatTimeout = '6s';
+
+/** A host that does not answer is asked again soon at first, then every few seconds. */
+const patient = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '5s' } as const;
+
+/** What every activity that reaches a host has in common. A cancelled step has ended its command before it returns. */
+const onHost = {
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  heartbeatTimeout,
+} satisfies ActivityOptions;
+
+/** Reads the config on the worker: quick, and worth trying again when the worker restarts. */
+export const quick = (summary: string): DeployActivities =>
+  proxyActivities<DeployActivities>({
+    summary,
+    startToCloseTimeout: '10s',
+    scheduleToCloseTimeout: '5m',
+    retry: { ...patient },
+  });
+
+/**
+ * A step that changes a host by remote jobs. It is bounded by time only: a worker's restart uses up an attempt, and the
+ * next attempt goes on with the same job. The activity itself gives up on a host that stays unreachable.
+ */
+export function remoteStep(target: TargetConfig, commandMs: number, summary: string): DeployActivities {
+  const { unreachableMs, graceMs } = target.timeouts;
+  // Room for a cancelled command to end, and for a job that was lost with a reboot to run again.
+  const bound = 2 * commandMs + unreachableMs + graceMs + 60_000;
+  return proxyActivities<DeployActivities>({
+    ...onHost,
+    summary,
+    startToCloseTimeout: bound,
+    scheduleToCloseTimeout: bound,
+    retry: { ...patient },
+  });
+}
+
+/** A part of the compensation: tried again whatever fails, for as long as restore has left. */
+export function compensation(leftMs: number, summary: string): DeployActivities {
+  return proxyActivities<DeployActivities>({
+    ...onHost,
+    summary,
+    scheduleToCloseTimeout: Math.max(1000, leftMs),
+    retry: {
+      initialInterval: '1s',
+      backoffCoefficient: 1.5,
+      maximumInterval: '10s',
+      nonRetryableErrorTypes: ['LeaseLost'],
+    },
+  });
+}
+
+/** Giving a lease back: worth a while, not worth holding the outcome up when the host is gone. */
+export function lastWord(target: TargetConfig, summary: string): DeployActivities {
+  return proxyActivities<DeployActivities>({
+    ...onHost,
+    summary,
+    startToCloseTimeout: '1m',
+    scheduleToCloseTimeout: Math.min(target.timeouts.unreachableMs, 60_000),
+    retry: { ...patient },
+  });
+}
+
+/** A question: an answer that takes long is worth none, and nobody waits for a host that is gone. */
+export function reading(target: TargetConfig, summary: string): DeployActivities {
+  return proxyActivities<DeployActivities>({
+    ...onHost,
+    summary,
+    startToCloseTimeout: target.timeouts.inspectMs + 30_000,
+    retry: { ...patient, maximumAttempts: 2 },
+  });
+}

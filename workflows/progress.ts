@@ -1,0 +1,130 @@
+import { defineSearchAttributeKey } from '@temporalio/common';
+import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import type {
+  DeployKind,
+  DeployRequest,
+  DeployView,
+  FailureView,
+  HostView,
+  Outcome,
+  Phase,
+  StepName,
+  StepState,
+  StepView,
+} from '../src/contracts/deploy.ts';
+import { steps } from '../src/contracts/deploy.ts';
+import type { HostConfig, TargetConfig } from '../src/contracts/target.ts';
+import { searchAttributes } from '../src/contracts/temporal.ts';
+import { checklist } from '../src/domain/checklist.ts';
+
+const key = {
+  phase: defineSearchAttributeKey(searchAttributes.phase, 'KEYWORD'),
+  commit: defineSearchAttributeKey(searchAttributes.commit, 'KEYWORD'),
+  outcome: defineSearchAttributeKey(searchAttributes.outcome, 'KEYWORD'),
+};
+
+const now = (): string => new Date().toISOString();
+
+/** The one view of a running deploy: what the query answers, what the UI shows, and at the end the report. */
+export class Progress {
+  readonly view: DeployView;
+
+  constructor(kind: DeployKind, request: DeployRequest, deploy: string) {
+    this.view = {
+      target: request.target,
+      kind,
+      deploy,
+      actor: request.actor,
+      ...(request.reason === undefined ? {} : { reason: request.reason }),
+      ...(request.commit === undefined ? {} : { requested: request.commit }),
+      phase: 'loading',
+      noop: false,
+      startedAt: now(),
+      hosts: [],
+      warnings: [],
+    };
+  }
+
+  loaded(target: TargetConfig): void {
+    this.view.hosts = target.hosts.map((host) => hostView(host));
+    this.#show();
+  }
+
+  host(alias: string): HostView {
+    const found = this.view.hosts.find(({ host }) => host === alias);
+    if (!found) throw new TypeError(`no host ${alias} in the view`);
+    return found;
+  }
+
+  phase(phase: Phase): void {
+    if (this.view.phase === phase) return;
+    this.view.phase = phase;
+    upsertSearchAttributes([{ key: key.phase, value: phase }]);
+    this.#show();
+  }
+
+  commit(sha: string): void {
+    this.view.commit = sha;
+    upsertSearchAttributes([{ key: key.commit, value: sha }]);
+  }
+
+  step(alias: string, step: StepName, state: StepState, note?: string): void {
+    const view = this.#step(alias, step);
+    view.state = state;
+    if (state === 'running') view.startedAt = now();
+    else if (state !== 'pending') view.finishedAt = now();
+    if (note !== undefined) view.note = note;
+    this.#show();
+  }
+
+  fail(failure: FailureView): void {
+    // The first failure is the reason; what goes wrong after it is told by the steps.
+    this.view.failure ??= failure;
+  }
+
+  warn(alias: string, warnings: string[]): void {
+    this.host(alias).warnings.push(...warnings);
+  }
+
+  close(outcome: Outcome): void {
+    this.view.outcome = outcome;
+    this.view.phase = 'closed';
+    this.view.finishedAt = now();
+    for (const host of this.view.hosts) {
+      for (const step of host.steps) if (step.state === 'pending') step.state = 'skipped';
+    }
+    upsertSearchAttributes([
+      { key: key.phase, value: 'closed' },
+      { key: key.outcome, value: outcome },
+    ]);
+    this.#show();
+  }
+
+  #step(alias: string, step: StepName): StepView {
+    const { steps: views } = this.host(alias);
+    let view = views.find((each) => each.step === step);
+    if (!view) {
+      view = { step, state: 'pending' };
+      views.push(view);
+    }
+    return view;
+  }
+
+  #show(): void {
+    setCurrentDetails(checklist(this.view));
+  }
+}
+
+function hostView({ alias, address }: HostConfig): HostView {
+  return {
+    host: alias,
+    address,
+    steps: steps.map((step) => ({ step, state: 'pending' })),
+    verified: false,
+    rules: [],
+    services: [],
+    manualChanges: [],
+    untracked: [],
+    warnings: [],
+  };
+}
