@@ -1,0 +1,55 @@
+import { dirname } from 'node:path';
+import { Client, type Connection } from '@temporalio/client';
+import { type NativeConnection, Worker } from '@temporalio/worker';
+import { createActivities } from '../activities/index.ts';
+import { HostProgram } from '../activities/ssh/host-program.ts';
+import { createSshPort } from '../activities/ssh/node-ssh.ts';
+import { Secrets } from '../activities/ssh/secrets.ts';
+import { loadConfigFile, resolveTarget } from '../src/config/load.ts';
+import type { LeaseHolder } from '../src/contracts/host.ts';
+import { taskQueue } from '../src/contracts/temporal.ts';
+import { workflowBundle } from './bundle.ts';
+import { askHolderBy } from './holder.ts';
+
+export interface WorkerOptions {
+  native: NativeConnection;
+  connection: Connection;
+  namespace: string;
+  server: Pick<LeaseHolder, 'server' | 'embedded'>;
+  /** `deploy.yaml`; read anew for every deploy, so that an edit needs no restart. */
+  configPath: string;
+  env: NodeJS.ProcessEnv;
+  log(line: string): void;
+}
+
+/** Wires the adapters to the activities, and both to Temporal. `close` after the worker has stopped. */
+export async function createWorker(options: WorkerOptions): Promise<{ worker: Worker; close(): Promise<void> }> {
+  const { native, connection, namespace, server, configPath, env, log } = options;
+  const config = await loadConfigFile(configPath);
+  const keys = Object.values(config.targets).flatMap(({ ssh }) =>
+    ssh?.privateKey && 'env' in ssh.privateKey ? [env[ssh.privateKey.env] ?? ''] : [],
+  );
+  const secrets = new Secrets(keys);
+  const ssh = createSshPort({ baseDir: dirname(config.path), env, log });
+  const activities = createActivities({
+    program: new HostProgram(ssh, secrets),
+    secrets,
+    server: { ...server, namespace },
+    askHolder: askHolderBy(new Client({ connection, namespace }), server),
+    loadTarget: async (name) => resolveTarget(await loadConfigFile(configPath), name, env),
+  });
+  const worker = await Worker.create({
+    connection: native,
+    namespace,
+    taskQueue,
+    workflowBundle: await workflowBundle(),
+    activities,
+    // A cancel reaches a step with its next heartbeat; at the default throttle that takes most of the timeout.
+    maxHeartbeatThrottleInterval: '1s',
+    defaultHeartbeatThrottleInterval: '1s',
+    // Remote jobs outlive us and the next worker follows them, so there is nothing to wait for.
+    shutdownGraceTime: 0,
+    shutdownForceTime: '20s',
+  });
+  return { worker, close: () => ssh.close() };
+}
