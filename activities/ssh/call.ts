@@ -13,7 +13,7 @@ export class Call {
 
   constructor({ host }: SshTarget, { timeoutMs, signal }: ExecRequest) {
     signal?.throwIfAborted();
-    this.place = placeOf({ ...host });
+    this.place = placeOf(host);
     this.#caller = signal;
     signal?.addEventListener('abort', this.#aborted, { once: true });
     this.#timer = setTimeout(() => {

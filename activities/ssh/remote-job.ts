@@ -115,7 +115,8 @@ function failureOf(task: LeasedTask, spec: JobSpec, end: Exclude<End, { kind: 'l
       more,
     );
   }
-  const after = `after ${formatDuration(end.seconds * 1000)}`;
+  // Whole seconds of the host's uptime.
+  const after = end.seconds < 1 ? 'within a second' : `after ${formatDuration(end.seconds * 1000)}`;
   if (end.code === 'deadline') {
     return new DeployError(
       'DeadlineExceeded',
