@@ -44,7 +44,6 @@ async function answerOf(deps: Deps, input: AskInput, run: Run): Promise<Partial<
     case 'services':
     case 'health': {
       const now = await observe(program, secrets, runtime, input, {
-        commit: '',
         signal: run.signal,
         ...(question.ask === 'services' ? { rules: [] } : {}),
       });

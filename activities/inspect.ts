@@ -72,7 +72,7 @@ export async function look(deps: Deps, task: HostTask, signal?: AbortSignal): Pr
   const { program, secrets } = deps;
   const runtime = runtimeFor(task.target.runtime);
   const more = preflightScript(task);
-  return observe(program, secrets, runtime, task, { commit: '', more, ...(signal ? { signal } : {}) });
+  return observe(program, secrets, runtime, task, { more, ...(signal ? { signal } : {}) });
 }
 
 function holderOf(deps: Deps, input: InspectInput): LeaseHolder {

@@ -29,8 +29,8 @@ export interface Observation {
 export interface ObserveOptions {
   /** Compose's project, once it is known. */
   project?: string;
-  /** The commit that rules are asked about. */
-  commit: string;
+  /** The commit that the rules expect; absent: the one that is checked out. */
+  commit?: string;
   /** A ref of saved changes to compare the tree with. */
   saved?: string;
   /** More to read in the same call. */
@@ -73,16 +73,21 @@ export async function observe(
     ...rules.filter(({ from }) => from === 'worker').map((rule, index) => [rule.name, fromWorker[index]] as const),
   ]);
   const redact = secrets.redactorFor(task.host);
-  const views = rules.flatMap((rule) =>
-    Object.entries(rule.expect).map(([label, expression]) => {
-      const seen = answers.get(rule.name) ?? { error: 'no answer came back from the host' };
-      const view = evaluateRule(compileRule(expression), ruleLabel(rule.name, label), seen, options.commit);
-      return { ...view, observed: redact(view.observed) };
-    }),
-  );
   const one = (key: string): string => new RegExp(`^${key} (.*)$`, 'm').exec(output)?.[1] ?? '';
   const all = (key: string): string[] =>
     [...output.matchAll(new RegExp(`^${key} (.*)$`, 'gm'))].map((match) => match[1] ?? '');
+  const views = rules.flatMap((rule) =>
+    Object.entries(rule.expect).map(([label, expression]) => {
+      const seen = answers.get(rule.name) ?? { error: 'no answer came back from the host' };
+      const view = evaluateRule(
+        compileRule(expression),
+        ruleLabel(rule.name, label),
+        seen,
+        options.commit ?? one('head'),
+      );
+      return { ...view, observed: redact(view.observed) };
+    }),
+  );
   const state = runtime.parse(output);
   return {
     head: one('head'),

@@ -9,7 +9,7 @@ import { remoteStep } from './policies.ts';
 /** Takes the host's lease, checks it, and keeps what it is now. */
 export async function inspectHost(run: HostRun, kind: 'deploy' | 'rollback', request: DeployRequest): Promise<void> {
   const { target, task, alias, progress } = run;
-  run.inspectAttempted = true;
+  run.arm('inspect');
   const inspection = await run.step(
     'inspect',
     () =>
@@ -31,28 +31,39 @@ export async function inspectHost(run: HostRun, kind: 'deploy' | 'rollback', req
   view.warnings.push(...inspection.warnings);
 }
 
-/** The playbook, for one host. `commit` is what was asked for; the first host resolves it for all. */
-export async function deployHost(run: HostRun, request: DeployRequest, commit: string | undefined): Promise<string> {
+/**
+ * The playbook, for one host of `hosts`. `commit` is what was asked for; the first host resolves it for all, and no host
+ * is touched when any of them has it in quarantine.
+ */
+export async function deployHost(
+  run: HostRun,
+  hosts: readonly HostRun[],
+  request: DeployRequest,
+  commit: string | undefined,
+): Promise<string> {
   const { target, alias, snapshot, inspected, progress } = run;
   const { timeouts, repository } = target;
   const view = progress.host(alias);
 
   const { sha, subject } = await run.step(
     'fetch',
-    () =>
-      remoteStep(target, timeouts.fetchMs, `${alias}: git fetch ${repository.remote} ${repository.branch}`).fetch({
+    async () => {
+      const summary = `${alias}: git fetch ${repository.remote} ${repository.branch}`;
+      const found = await remoteStep(target, timeouts.fetchMs, summary).fetch({
         ...run.leased,
         ...(commit === undefined ? {} : { commit }),
         force: request.force ?? false,
-      }),
+      });
+      progress.commit(found.sha);
+      if (!request.force) refuseQuarantined(hosts, found.sha);
+      return found;
+    },
     (found) => `${shortSha(found.sha)} ${found.subject}`,
   );
   run.subject = subject;
-  if (progress.view.commit !== sha) progress.commit(sha);
-  refuseQuarantined(run, sha, request);
 
   // From here on the host has to be put back if anything goes wrong.
-  run.resetAttempted = true;
+  run.arm('reset');
   view.verified = false;
   delete view.now;
   const reset = await run.step(
@@ -70,7 +81,7 @@ export async function deployHost(run: HostRun, request: DeployRequest, commit: s
   view.untracked = reset.untracked;
   if (reset.savedRef) view.savedRef = reset.savedRef;
 
-  run.buildAttempted = true;
+  run.arm('build');
   const retained =
     progress.view.kind === 'rollback' ? inspected.releases.filter((release) => release.sha === sha).at(-1) : undefined;
   const built = await run.step(
@@ -87,7 +98,7 @@ export async function deployHost(run: HostRun, request: DeployRequest, commit: s
   );
   run.images = built.images;
 
-  run.startAttempted = true;
+  run.arm('start');
   await run.step('start', () =>
     remoteStep(target, timeouts.startMs, `${alias}: ${commandsOf(run, 'start')}`).start({
       ...run.leased,
@@ -126,14 +137,14 @@ export async function deployHost(run: HostRun, request: DeployRequest, commit: s
   return sha;
 }
 
-function refuseQuarantined(run: HostRun, sha: string, { force }: DeployRequest): void {
-  if (force || !run.inspected.quarantined.includes(sha)) return;
-  const error = new DeployError(
+function refuseQuarantined(hosts: readonly HostRun[], sha: string): void {
+  const where = hosts.filter(({ inspected }) => inspected.quarantined.includes(sha)).map(({ alias }) => alias);
+  if (where.length === 0) return;
+  throw new DeployError(
     'Quarantined',
-    `${shortSha(sha)} failed on ${run.alias} before, after its services had started, so it is quarantined there.`,
+    `${shortSha(sha)} failed on ${where.join(', ')} before, after its services had started, so it is quarantined there.`,
     { hint: 'Deploy a commit that repairs it, or this one again with --force.' },
   );
-  throw error;
 }
 
 /** What a step runs, for the timeline. */

@@ -17,8 +17,9 @@ import { type AbortMessage, abortSignal, progressQuery } from '../src/contracts/
 import { pickRollback } from '../src/domain/releases.ts';
 import { deployHost, inspectHost } from './deploy-host.ts';
 import { failureView } from './failure.ts';
+import { giveLeaseBack } from './give-back.ts';
 import { HostRun } from './host-run.ts';
-import { compensation, lastWord, quick } from './policies.ts';
+import { compensation, quick } from './policies.ts';
 import { Progress } from './progress.ts';
 import { restoreHost } from './restore.ts';
 
@@ -37,12 +38,15 @@ class Deploy {
   readonly #forward = new CancellationScope();
   #restore: CancellationScope | undefined;
   #stage: 'forward' | 'recording' | 'restoring' | 'closing' = 'forward';
+  /** An abort ended the way forward; whatever failed at the same moment is not the release's fault. */
+  #aborted = false;
   #hosts: HostRun[] = [];
 
   constructor(kind: DeployKind, request: DeployRequest) {
     this.#kind = kind;
-    this.#request = request;
-    this.#progress = new Progress(kind, request, this.#deploy);
+    // Somebody may have started it by hand, with less than a client sends; `loadTarget` says what is wrong with it.
+    this.#request = { ...request, target: String(request?.target ?? ''), actor: String(request?.actor ?? 'unknown') };
+    this.#progress = new Progress(kind, this.#request, this.#deploy);
     setHandler(defineQuery<DeployView>(progressQuery), () => this.#progress.view);
     setHandler(defineSignal<[AbortMessage?]>(abortSignal), (message) => this.#abort(message ?? {}));
     // "Request Cancellation" in Temporal's UI is the same request by another way.
@@ -51,12 +55,16 @@ class Deploy {
     );
   }
 
-  /** Accepted until the first byte of a record is written; the second one gives a restore up. */
-  #abort({ by = 'unknown', reason = 'no reason given' }: AbortMessage): void {
+  /**
+   * Accepted until the first byte of a record is written. A restore that runs already is all that a first abort can ask
+   * for; a second one gives it up.
+   */
+  #abort({ by, reason }: AbortMessage): void {
+    const again = this.#progress.view.abort !== undefined;
     const accepted = this.#stage === 'forward' || this.#stage === 'restoring';
-    this.#progress.view.abort ??= { by, reason, at: new Date().toISOString(), accepted };
+    this.#progress.abort(String(by ?? 'unknown'), String(reason ?? 'no reason given'), accepted);
     if (this.#stage === 'forward') this.#forward.cancel();
-    if (this.#stage === 'restoring') this.#restore?.cancel();
+    if (this.#stage === 'restoring' && again) this.#restore?.cancel();
   }
 
   async run(): Promise<DeployReport> {
@@ -83,14 +91,15 @@ class Deploy {
     this.#progress.loaded({ ...target, hosts: sorted });
     for (const host of this.#hosts) await inspectHost(host, this.#kind, this.#request);
     let commit = this.#kind === 'rollback' ? this.#rollbackTo() : this.#request.commit;
-    for (const host of this.#hosts) commit = await deployHost(host, this.#request, commit);
+    for (const host of this.#hosts) commit = await deployHost(host, this.#hosts, this.#request, commit);
     return commit ?? '';
   }
 
   #rollbackTo(): string {
-    const [first] = this.#hosts;
-    if (!first) throw new TypeError('a target has at least one host');
-    const { adoptedFrom, snapshot, head, releases, quarantined } = first.inspected;
+    // A host that a dead deploy left half changed knows best where the way back leads.
+    const from = this.#hosts.find(({ inspected }) => inspected.adoptedFrom !== undefined) ?? this.#hosts[0];
+    if (!from) throw new TypeError('a target has at least one host');
+    const { adoptedFrom, snapshot, head, releases, quarantined } = from.inspected;
     return pickRollback({
       head,
       releases,
@@ -111,7 +120,7 @@ class Deploy {
   }
 
   async #recordOn(host: HostRun, sha: string): Promise<boolean> {
-    const { target, alias, inspected } = host;
+    const { target, alias, inspected, subject, images } = host;
     if (host.unchanged && inspected.releases.at(-1)?.sha === sha) {
       this.#progress.step(alias, 'record', 'skipped', 'nothing had to change');
       host.settled = true;
@@ -125,12 +134,8 @@ class Deploy {
       actor,
       ...(reason === undefined ? {} : { reason }),
       kind: this.#kind,
-      subject:
-        this.#progress
-          .host(alias)
-          .steps.find(({ step }) => step === 'fetch')
-          ?.note?.slice(8) ?? '',
-      images: host.images,
+      subject,
+      images,
     };
     const policy = compensation(target.timeouts.recordMs, `${alias}: record the release`);
     try {
@@ -147,9 +152,9 @@ class Deploy {
   /** Whatever went wrong: every host that `reset` was attempted on is put back, all at once. */
   async #undo(error: unknown): Promise<Outcome> {
     this.#stage = 'restoring';
-    const aborted = isCancellation(error);
-    if (!aborted) this.#progress.fail(failureView(error));
-    const touched = this.#hosts.filter(({ resetAttempted, lost }) => resetAttempted && !lost);
+    this.#aborted = this.#forward.consideredCancelled;
+    if (!isCancellation(error)) this.#progress.fail(failureView(error));
+    const touched = this.#hosts.filter(({ attempted, lost }) => attempted.has('reset') && !lost);
     if (touched.length > 0) {
       this.#progress.phase('restore');
       // Made here, so that it is a child of nothing that was cancelled.
@@ -158,10 +163,10 @@ class Deploy {
         Promise.all(touched.map((host) => restoreHost(host, this.#progress.view.commit ?? ''))),
       );
     }
-    for (const host of this.#hosts.filter(({ resetAttempted }) => !resetAttempted)) this.#leaveUntouched(host);
+    for (const host of this.#hosts.filter(({ attempted }) => !attempted.has('reset'))) this.#leaveUntouched(host);
     if (touched.some(({ settled, lost }) => !settled && !lost)) return 'needs-operator';
     if (this.#hosts.some(({ lost }) => lost)) return 'superseded';
-    if (aborted) return 'aborted';
+    if (this.#aborted) return 'aborted';
     return touched.length > 0 ? 'rolled-back' : 'not-applied';
   }
 
@@ -172,46 +177,19 @@ class Deploy {
 
   async #giveLeasesBack(outcome: Outcome): Promise<void> {
     this.#stage = 'closing';
-    await Promise.all(
-      this.#hosts
-        .filter(({ inspectAttempted, lost }) => inspectAttempted && !lost)
-        .map(async (host) => {
-          const quarantine = this.#quarantine(host, outcome);
-          try {
-            await lastWord(host.target, `${host.alias}: give the lease back`).releaseLease({
-              ...host.leased,
-              closeSnapshots: host.settled,
-              ...(quarantine ? { quarantine } : {}),
-              ...(outcome === 'succeeded' ? { clearQuarantine: this.#progress.view.commit ?? '' } : {}),
-            });
-          } catch (error) {
-            const { message } = failureView(error);
-            this.#progress.warn(host.alias, [
-              `the lease was not given back (${message}); the next deploy takes it over`,
-            ]);
-          }
-        }),
-    );
-  }
-
-  /** Only what the release itself did wrong counts against it: not an abort, not a network, not a full disk. */
-  #quarantine(host: HostRun, outcome: Outcome): { sha: string; why: string } | undefined {
-    const { failure, commit } = this.#progress.view;
-    if (outcome !== 'rolled-back' && outcome !== 'needs-operator') return undefined;
-    if (!host.startAttempted || !failure || !commit || commit === host.snapshot.sha) return undefined;
-    const itsFault =
-      failure.type === 'HealthCheckFailed' || (failure.type === 'CommandFailed' && failure.step === 'start');
-    return itsFault ? { sha: commit, why: `${failure.type}: ${failure.message}` } : undefined;
+    this.#progress.phase('closing');
+    const ours = this.#hosts.filter(({ attempted, lost }) => attempted.has('inspect') && !lost);
+    await Promise.all(ours.map((host) => giveLeaseBack(host, { outcome, aborted: this.#aborted })));
   }
 
   #close(): DeployReport {
     const report = this.#progress.view as DeployReport;
-    if (report.outcome === 'succeeded') return report;
-    const type = report.outcome === 'aborted' ? CloseType.DeployAborted : CloseType.DeployFailed;
-    const why = report.failure?.message ?? report.abort?.reason ?? '';
+    const { outcome, failure, abort } = report;
+    if (outcome === 'succeeded') return report;
+    const why = (outcome === 'aborted' ? abort?.reason : failure?.message) ?? abort?.reason ?? '';
     throw ApplicationFailure.create({
-      type,
-      message: `${report.outcome}: ${why}`,
+      type: outcome === 'aborted' ? CloseType.DeployAborted : CloseType.DeployFailed,
+      message: `${outcome}: ${why}`,
       nonRetryable: true,
       details: [report],
     });

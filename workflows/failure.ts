@@ -33,3 +33,12 @@ function isProblem(value: unknown): value is Problem {
 }
 
 export const isLeaseLost = (error: unknown): boolean => problemOf(error).type === ErrorType.LeaseLost;
+
+/** Fails the workflow at once; a plain error would only be tried again for ever. */
+export const invalidInput = (message: string): ApplicationFailure =>
+  ApplicationFailure.create({
+    type: ErrorType.InvalidInput,
+    message,
+    nonRetryable: true,
+    details: [{ type: ErrorType.InvalidInput, message } satisfies Problem],
+  });

@@ -1,4 +1,4 @@
-import { isCancellation } from '@temporalio/workflow';
+import { CancellationScope, CancelledFailure, isCancellation } from '@temporalio/workflow';
 import type { HostTask, Inspection, LeasedTask } from '../src/contracts/activities.ts';
 import type { StepName } from '../src/contracts/deploy.ts';
 import type { Snapshot } from '../src/contracts/host.ts';
@@ -15,11 +15,8 @@ export class HostRun {
   inspection: Inspection | undefined;
   /** 0: the lease was not taken, or nobody knows. */
   number = 0;
-  inspectAttempted = false;
-  /** Set before each step, because a step that fails may have done half of its work. */
-  resetAttempted = false;
-  buildAttempted = false;
-  startAttempted = false;
+  /** Steps that were begun: noted before they run, because a step that fails may have done half of its work. */
+  readonly attempted = new Set<StepName>();
   /** First line of the commit's message. */
   subject = '';
   images: { service: string; name: string; id: string }[] = [];
@@ -58,8 +55,18 @@ export class HostRun {
     return this.inspected.snapshot;
   }
 
+  /**
+   * Arms the compensation for a step that is about to run: what was attempted has to be undone. Throws when an abort
+   * came first, because what never began must not be undone either.
+   */
+  arm(step: StepName): void {
+    refuseWhenAborted();
+    this.attempted.add(step);
+  }
+
   /** Runs a step and keeps the view true. `note` tells what it came to. */
   async step<T>(step: StepName, run: () => Promise<T>, note?: (result: T) => string | undefined): Promise<T> {
+    refuseWhenAborted();
     this.progress.phase(step);
     this.progress.step(this.alias, step, 'running');
     try {
@@ -78,4 +85,9 @@ export class HostRun {
       throw error;
     }
   }
+}
+
+/** A step may complete although it was cancelled; the next one must not begin then. */
+function refuseWhenAborted(): void {
+  if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('the deploy was aborted');
 }

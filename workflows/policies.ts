@@ -1,5 +1,6 @@
 import { ActivityCancellationType, type ActivityOptions, proxyActivities } from '@temporalio/workflow';
 import type { DeployActivities } from '../src/contracts/activities.ts';
+import { ErrorType } from '../src/contracts/errors.ts';
 import type { TargetConfig } from '../src/contracts/target.ts';
 
 /** A worker that is silent for this long is dead; it says something every second. */
@@ -40,7 +41,10 @@ export function remoteStep(target: TargetConfig, commandMs: number, summary: str
   });
 }
 
-/** A part of the compensation: tried again whatever fails, for as long as restore has left. */
+/**
+ * A part of the compensation: tried again whatever fails, for as long as restore has left. Not a host that is put back
+ * and still unhealthy: looking again would not help it, all of the parts once more may.
+ */
 export function compensation(leftMs: number, summary: string): DeployActivities {
   return proxyActivities<DeployActivities>({
     ...onHost,
@@ -50,7 +54,7 @@ export function compensation(leftMs: number, summary: string): DeployActivities 
       initialInterval: '1s',
       backoffCoefficient: 1.5,
       maximumInterval: '10s',
-      nonRetryableErrorTypes: ['LeaseLost'],
+      nonRetryableErrorTypes: [ErrorType.LeaseLost, ErrorType.HealthCheckFailed],
     },
   });
 }
@@ -68,10 +72,12 @@ export function lastWord(target: TargetConfig, summary: string): DeployActivitie
 
 /** A question: an answer that takes long is worth none, and nobody waits for a host that is gone. */
 export function reading(target: TargetConfig, summary: string): DeployActivities {
+  const attemptMs = target.timeouts.inspectMs + 30_000;
   return proxyActivities<DeployActivities>({
     ...onHost,
     summary,
-    startToCloseTimeout: target.timeouts.inspectMs + 30_000,
+    startToCloseTimeout: attemptMs,
+    scheduleToCloseTimeout: 2 * attemptMs + 10_000,
     retry: { ...patient, maximumAttempts: 2 },
   });
 }

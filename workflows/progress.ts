@@ -64,6 +64,7 @@ export class Progress {
   }
 
   commit(sha: string): void {
+    if (this.view.commit === sha) return;
     this.view.commit = sha;
     upsertSearchAttributes([{ key: key.commit, value: sha }]);
   }
@@ -71,7 +72,8 @@ export class Progress {
   step(alias: string, step: StepName, state: StepState, note?: string): void {
     const view = this.#step(alias, step);
     view.state = state;
-    if (state === 'running') view.startedAt = now();
+    // A restore that is tried again still began when it began.
+    if (state === 'running') view.startedAt ??= now();
     else if (state !== 'pending') view.finishedAt = now();
     if (note !== undefined) view.note = note;
     this.#show();
@@ -80,6 +82,12 @@ export class Progress {
   fail(failure: FailureView): void {
     // The first failure is the reason; what goes wrong after it is told by the steps.
     this.view.failure ??= failure;
+  }
+
+  /** The first abort is the one that is told of. */
+  abort(by: string, reason: string, accepted: boolean): void {
+    this.view.abort ??= { by, reason, at: now(), accepted };
+    this.#show();
   }
 
   warn(alias: string, warnings: string[]): void {

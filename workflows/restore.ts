@@ -1,10 +1,16 @@
 import { isCancellation, sleep } from '@temporalio/workflow';
 import type { RestoreInput } from '../src/contracts/activities.ts';
+import { ErrorType, type Problem } from '../src/contracts/errors.ts';
 import { formatDuration } from '../src/domain/duration.ts';
 import { shortSha } from '../src/domain/sha.ts';
 import { isLeaseLost, problemOf } from './failure.ts';
 import type { HostRun } from './host-run.ts';
 import { compensation } from './policies.ts';
+
+/** With less time than this left, another pass is not begun. */
+const leastMs = 5_000;
+/** Temporal ends a pass when its time is up. Hearing of it this much later means that no worker was there to try. */
+const absentMs = 60_000;
 
 /**
  * The compensation: makes the host what its snapshot says, and proves it. All of it is tried again until it holds or
@@ -14,55 +20,77 @@ import { compensation } from './policies.ts';
  * when an operator is needed.
  */
 export async function restoreHost(run: HostRun, failedSha: string): Promise<void> {
-  const { target, alias, snapshot, progress } = run;
-  const giveUpAt = Date.now() + target.timeouts.restoreMs;
-  const left = (): number => giveUpAt - Date.now();
-  const view = progress.host(alias);
+  const { target, alias, progress } = run;
+  const { restoreMs } = target.timeouts;
+  let giveUpAt = Date.now() + restoreMs;
+  let last: Problem | undefined;
   progress.step(alias, 'restore', 'running');
-  const policy = (what: string) => compensation(left(), `${alias}: ${what}`);
   try {
-    // First of all: whatever of ours is still running, or wakes up later, can start nothing any more.
-    const { number } = await policy('take the lease again').retakeLease(run.leased);
-    run.number = number;
     for (let pass = 0; ; pass++) {
-      const input: RestoreInput = {
-        ...run.leased,
-        snapshot,
-        failedSha,
-        buildAttempted: run.buildAttempted,
-        startAttempted: run.startAttempted,
-        pass,
-      };
       try {
-        await policy(`git checkout ${shortSha(snapshot.sha)}`).restoreCheckout(input);
-        const { rebuilt } = run.buildAttempted
-          ? await policy('put the old images back').restoreImages(input)
-          : { rebuilt: [] };
-        if (run.startAttempted) await policy('run the old release').restoreServices(input);
-        const verified = await policy(`verify ${shortSha(snapshot.sha)}`).verifyRestored({ ...input, rebuilt });
-        Object.assign(view, { now: verified.sha, verified: true, rules: verified.rules, services: verified.services });
-        view.warnings.push(...verified.warnings);
-        run.settled = true;
-        progress.step(alias, 'restore', 'done', `back on ${shortSha(verified.sha)}, verified`);
-        return;
+        return await restoreOnce(run, failedSha, pass, giveUpAt);
       } catch (error) {
-        if (isCancellation(error) || isLeaseLost(error) || left() < 5_000) throw error;
-        progress.step(alias, 'restore', 'running', `again, because: ${problemOf(error).message}`);
-        await sleep(2000, { summary: `${alias}: restore again` });
+        if (isCancellation(error) || isLeaseLost(error)) throw error;
+        last = sayingMore(problemOf(error, 'restore'), last);
+        if (Date.now() > giveUpAt + absentMs) giveUpAt = Date.now() + restoreMs;
+        else if (giveUpAt - Date.now() < leastMs) throw error;
+        progress.step(alias, 'restore', 'running', `again, because: ${last.message}`);
+        await sleep(Math.min(2_000 * 2 ** pass, 30_000), { summary: `${alias}: restore again` });
       }
     }
   } catch (error) {
     if (isLeaseLost(error)) {
       run.lost = true;
       progress.step(alias, 'restore', 'failed', problemOf(error).message);
-      return;
+    } else {
+      const because = isCancellation(error)
+        ? 'a second abort gave the restore up'
+        : `not restored within ${formatDuration(restoreMs)}: ${(last ?? problemOf(error)).message}`;
+      leaveToOperator(run, because);
     }
-    const why = isCancellation(error)
-      ? 'a second abort gave the restore up'
-      : `not restored within ${formatDuration(target.timeouts.restoreMs)}: ${problemOf(error).message}`;
-    progress.step(alias, 'restore', 'failed', why);
-    view.warnings.push(
-      `${why}. The snapshot (${shortSha(snapshot.sha)}) stays on the host: \`dbc rollback ${target.name}\` goes back to it.`,
-    );
   }
 }
+
+async function restoreOnce(run: HostRun, failedSha: string, pass: number, giveUpAt: number): Promise<void> {
+  const { alias, snapshot, progress, attempted } = run;
+  const part = (what: string) => compensation(giveUpAt - Date.now(), `${alias}: ${what}`);
+  const view = progress.host(alias);
+
+  // First of all: whatever of ours is still running, or wakes up later, can start nothing any more.
+  const { number } = await part('take the lease again').retakeLease(run.leased);
+  run.number = number;
+  const input: RestoreInput = {
+    ...run.leased,
+    snapshot,
+    failedSha,
+    buildAttempted: attempted.has('build'),
+    startAttempted: attempted.has('start'),
+    pass,
+  };
+  await part(`git checkout ${shortSha(snapshot.sha)}`).restoreCheckout(input);
+  const { rebuilt } = input.buildAttempted
+    ? await part('put the old images back').restoreImages(input)
+    : { rebuilt: [] };
+  if (input.startAttempted) await part('run the old release').restoreServices(input);
+  const { sha, rules, services, warnings } = await part(`verify ${shortSha(snapshot.sha)}`).verifyRestored({
+    ...input,
+    rebuilt,
+  });
+
+  Object.assign(view, { now: sha, verified: true, rules, services });
+  view.warnings.push(...warnings);
+  run.settled = true;
+  progress.step(alias, 'restore', 'done', `back on ${shortSha(sha)}, verified`);
+}
+
+function leaveToOperator({ target, alias, snapshot, progress }: HostRun, because: string): void {
+  progress.step(alias, 'restore', 'failed', because);
+  progress.fail({ type: ErrorType.RestoreFailed, message: `${alias}: ${because}`, host: alias, step: 'restore' });
+  progress.warn(alias, [
+    `${because}. The snapshot (${shortSha(snapshot.sha)}) stays on the host: \`dbc rollback ${target.name}\` goes back to it.`,
+  ]);
+}
+
+/** That the time was up says less than what went wrong before. */
+const sayingMore = (problem: Problem, before: Problem | undefined): Problem =>
+  problem.type === ErrorType.DeadlineExceeded && before ? before : problem;

@@ -41,7 +41,7 @@ done
 
 interface ComposeConfig {
   name?: string;
-  services?: Record<string, { image?: string }>;
+  services?: Record<string, { image?: string; scale?: number; deploy?: { replicas?: number } }>;
 }
 
 export function parseObservation(output: string): RuntimeState {
@@ -53,7 +53,10 @@ export function parseObservation(output: string): RuntimeState {
   const project = said('project')[0] ?? '';
   const ages = new Map(said('up').map((each) => each.split(' ') as [string, string]));
   const ids = new Map(said('image').map((each) => each.split(' ') as [string, string]));
-  const services = Object.entries(config.services ?? {});
+  // A service that is scaled to zero is there to be run by hand.
+  const services = Object.entries(config.services ?? {}).filter(
+    ([, { scale, deploy }]) => scale !== 0 && deploy?.replicas !== 0,
+  );
   const images = services.flatMap(([service, { image }]) => {
     const name = image ?? `${project}-${service}`;
     const id = ids.get(name);

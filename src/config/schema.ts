@@ -100,7 +100,6 @@ const env = z.strictObject({
     .array(
       z.strictObject({
         if: condition(conditionProblem).describe('CEL over env, a map of the variables'),
-        // biome-ignore lint/suspicious/noThenProperty: the word of the file, in data that nobody awaits
         then: variables,
         level: z.enum(['error', 'warning'], { error: 'error or warning' }).default('error'),
       }),
@@ -161,7 +160,14 @@ const target = z
       })
       .default('15s')
       .describe('Between start and verify'),
-    health: z.array(check, { error: 'a list of health checks' }).default([]),
+    health: z
+      .array(check, { error: 'a list of health checks' })
+      // A check's name stands for it in the snapshot's baseline.
+      .refine(
+        (checks) => new Set(checks.map(({ name }) => name)).size === checks.length,
+        'a name of its own for each check',
+      )
+      .default([]),
     verify: verify.prefault({}),
     timeouts: timeouts.prefault({}),
     retain: retain.prefault({}),

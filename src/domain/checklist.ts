@@ -16,7 +16,8 @@ export function checklist(view: DeployView): string {
   const { kind, target, commit, requested, actor, outcome, phase, failure, abort } = view;
   const what = commit ? `\`${shortSha(commit)}\` (${commit})` : (requested ?? 'the tip of the branch');
   const lines = [`**${kind} ${target}** to ${what} by ${actor}: **${outcome ?? phase}**`];
-  if (abort) lines.push('', `Abort by ${abort.by}: ${abort.reason}${abort.accepted ? '' : ' (too late)'}`);
+  if (abort)
+    lines.push('', `Abort by ${oneLine(abort.by)}: ${oneLine(abort.reason)}${abort.accepted ? '' : ' (too late)'}`);
   if (failure)
     lines.push('', `**${failure.type}**${failure.step ? ` in ${failure.step}` : ''}: ${oneLine(failure.message)}`);
   for (const host of view.hosts) lines.push('', `**${host.host}** ${summaryOf(host)}`, ...host.steps.map(line));

@@ -80,7 +80,7 @@ export function assertEnvFile(text: string, file: string): void {
 }
 
 /** The name in front of a value: letters of any language, as Compose allows them. A colon separates as well as `=`. */
-const statement = /^(?:export[^\S\n]+)?([\p{L}\p{N}_.\-[\] \t]*?)[^\S\n]*(?:([=:])[^\S\n]*|(?=\n|$))/u;
+const statement = /^(?:export\s+)?([\p{L}\p{N}_.\-[\] \t]*?)\s*(?:([=:])\s*|$)/u;
 
 function read(source: string): { values: Map<string, string>; problems: EnvFileProblem[] } {
   const text = source.replace(/^\ufeff/, '');
@@ -96,7 +96,7 @@ function read(source: string): { values: Map<string, string>; problems: EnvFileP
     at += /^(?:\s|#[^\n]*)*/.exec(text.slice(at))?.[0].length ?? 0;
     if (at >= text.length) return { values, problems };
     const line = restOfLine(at);
-    const [start = '', name = '', separator] = statement.exec(text.slice(at).replace(/\r(?=\n|$)/g, ' ')) ?? [];
+    const [start = '', name = '', separator] = statement.exec(line) ?? [];
     if (start === '' || /\s/.test(name)) {
       refuse('expected NAME=value');
       // A line that was meant to go on from the one before: part of some secret, perhaps.

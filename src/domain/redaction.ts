@@ -33,11 +33,17 @@ const holdLimit = 1 << 20;
  */
 export class StreamRedactor {
   readonly #forms: readonly string[];
+  readonly #byFirst: Map<string, string[]>;
   #held = '';
   #inKey = false;
 
   constructor(redactor: Redactor) {
     this.#forms = redactor.forms;
+    this.#byFirst = new Map();
+    for (const form of redactor.forms) {
+      const first = form.charAt(0);
+      this.#byFirst.set(first, [...(this.#byFirst.get(first) ?? []), form]);
+    }
   }
 
   /** Returns what can be shown so far. */
@@ -60,7 +66,7 @@ export class StreamRedactor {
       this.#held = text.slice(-longestKeyEnd);
       return replace(text, found);
     }
-    let cut = Math.min(beginningOfForm(text, this.#forms), beginningOfPattern(text));
+    let cut = Math.min(beginningOfForm(text, this.#forms, this.#byFirst), beginningOfPattern(text));
     for (const [start, end] of found) if (start < cut && end > cut) cut = start;
     if (text.length - cut > holdLimit) cut = text.length;
     this.#held = text.slice(cut);
@@ -81,6 +87,8 @@ export class StreamRedactor {
 
 const keyEnd = /-----END [A-Z0-9 ]*PRIVATE KEY-----/;
 const longestKeyEnd = 64;
+/** A URL with a longer password in it is not recognised across chunks. Characters. */
+const longestWord = 4096;
 const openKey = /-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?![\s\S]*-----END [A-Z0-9 ]*PRIVATE KEY-----)/;
 
 type Span = [start: number, end: number];
@@ -117,18 +125,21 @@ function replace(text: string, spans: readonly Span[]): string {
 }
 
 /** Where the text ends with the beginning of a secret, or its length. */
-function beginningOfForm(text: string, forms: readonly string[]): number {
+function beginningOfForm(text: string, forms: readonly string[], byFirst: ReadonlyMap<string, string[]>): number {
   const longest = forms[0]?.length ?? 0;
   for (let at = Math.max(0, text.length - longest + 1); at < text.length; at++) {
+    const likely = byFirst.get(text.charAt(at));
+    if (likely === undefined) continue;
     const end = text.slice(at);
-    if (forms.some((form) => form.startsWith(end))) return at;
+    if (likely.some((form) => form.startsWith(end))) return at;
   }
   return text.length;
 }
 
 /** The patterns hold no space, except a key's first line: the last word may still become a match, what is before not. */
 function beginningOfPattern(text: string): number {
-  const word = text.length - (/\S{0,8192}$/.exec(text)?.[0].length ?? 0);
+  let word = text.length;
+  while (word > 0 && text.length - word < longestWord && !/\s/.test(text.charAt(word - 1))) word--;
   const key = text.lastIndexOf('-----BEGIN ');
   return key !== -1 && /^-----BEGIN [A-Z0-9 ]*-{0,5}$/.test(text.slice(key)) ? Math.min(word, key) : word;
 }

@@ -10,6 +10,7 @@ import { ssh, sshOutput } from './ssh-client.ts';
 import { type SshHost, startSshHost } from './ssh-host.ts';
 import { startTemporal } from './temporal.ts';
 import { isMutating, parseTrace } from './trace.ts';
+import { until } from './until.ts';
 
 describe('the lab', () => {
   let dir: string;
@@ -44,17 +45,17 @@ describe('the lab', () => {
       const origin = await makeTinyOrigin(join(dir, 'tiny'));
       await sshOutput(host, `git clone -q ${origin.path} app && cd app && ./build && ./start && ./status`);
       const answer = async () => (await ssh(host, `curl -s ${origin.healthUrl}`)).stdout;
-      while ((await answer()) === '');
+      await until(async () => (await answer()) !== '');
       assert.deepEqual(JSON.parse(await answer()), { commit: origin.first, health: 'PASS' });
     });
 
     it('stops answering while frozen, and drops connections without ending what they started', async () => {
       const pid = Number(await sshOutput(host, 'setsid sleep 600 >/dev/null 2>&1 & echo $!'));
-      const hanging = ssh(host, 'sleep 600');
+      const hanging = ssh(host, 'touch ready; exec sleep 600');
+      await until(() => existsSync(join(host.home, 'ready')));
       host.freeze();
       assert.equal((await ssh(host, 'true', { timeoutMs: 300 })).code, null);
       host.thaw();
-      while (host.log().split('Starting session').length < 3);
       host.dropConnections();
       assert.equal((await hanging).code, 255);
       assert.ok(isAlive(pid));
@@ -66,7 +67,7 @@ describe('the lab', () => {
       await other.restart({ newHostKey: true });
       assert.match((await ssh(other, 'true')).stderr, /HOST IDENTIFICATION HAS CHANGED/);
       await other.stop();
-      while (isAlive(pid));
+      await until(() => !isAlive(pid));
       assert.ok(!existsSync(other.dir));
     });
   });

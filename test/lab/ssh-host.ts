@@ -4,12 +4,12 @@ import { createHash, randomUUID } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { HostConfig, SshConfig } from '../../src/contracts/target.ts';
 import { atExit } from './cleanup.ts';
 import { freePort, untilListening } from './ports.ts';
 import { descendants, isAlive, signalAll, withEnvironment } from './processes.ts';
 import { installTrace, type Trace } from './trace.ts';
+import { until } from './until.ts';
 
 export interface SshHostOptions {
   alias?: string;
@@ -96,7 +96,7 @@ export async function startSshHost(options: SshHostOptions = {}): Promise<SshHos
 
   async function endServer(): Promise<void> {
     signalAll([sshd.pid, ...connections()], 'SIGKILL');
-    while (isAlive(sshd.pid)) await sleep(5);
+    await until(() => !isAlive(sshd.pid));
   }
 
   function end(): void {
@@ -134,7 +134,7 @@ export async function startSshHost(options: SshHostOptions = {}): Promise<SshHos
     async stop() {
       forget();
       end();
-      while (isAlive(sshd.pid)) await sleep(5);
+      await until(() => !isAlive(sshd.pid));
     },
     log: () => readFileSync(at('sshd.log'), 'utf8'),
   };
@@ -154,6 +154,8 @@ const sshdConfig = (dir: string, port: number, setEnv: string[]): string[] => [
   'UseDNS no',
   'PrintMotd no',
   'LogLevel VERBOSE',
+  // sshd starts in the user's true home, whatever HOME is; what a session makes there belongs into ours.
+  'ForceCommand cd "$HOME" && exec "$SHELL" -c "$SSH_ORIGINAL_COMMAND"',
   // Only the first line of this option counts.
   `SetEnv ${setEnv.map((word) => `"${word}"`).join(' ')}`,
   '',

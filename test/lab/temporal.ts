@@ -3,7 +3,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { searchAttributes } from '../../src/contracts/temporal.ts';
@@ -12,6 +11,7 @@ import { atExit } from './cleanup.ts';
 import { freePort, untilListening } from './ports.ts';
 import { isAlive } from './processes.ts';
 import { findTestServer } from './test-server.ts';
+import { until } from './until.ts';
 
 export interface TemporalOptions {
   /** With the web UI, at `uiUrl`. */
@@ -71,16 +71,15 @@ export async function startTemporal(options: TemporalOptions = {}): Promise<Temp
   async function untilNamespaceAnswers(): Promise<void> {
     const connection = await Connection.connect({ address, connectTimeout: '30s' });
     try {
-      for (let left = 300; ; left--) {
-        try {
-          const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
-          if (Object.values(searchAttributes).every((name) => name in customAttributes)) return;
-        } catch (error) {
-          if (left === 0) throw error;
-        }
-        if (left <= 0) throw new Error(`${address}: no search attributes in the namespace ${namespace}`);
-        await sleep(50);
-      }
+      await until(
+        async () => {
+          const { customAttributes } = await connection.operatorService
+            .listSearchAttributes({ namespace })
+            .catch(() => ({ customAttributes: {} }));
+          return Object.values(searchAttributes).every((name) => name in customAttributes);
+        },
+        { timeoutMs: 30_000, what: `${address} has the search attributes in the namespace ${namespace}` },
+      );
     } finally {
       await connection.close();
     }
@@ -88,7 +87,7 @@ export async function startTemporal(options: TemporalOptions = {}): Promise<Temp
 
   async function kill9(): Promise<void> {
     server.kill('SIGKILL');
-    while (isAlive(server.pid) && server.exitCode === null && server.signalCode === null) await sleep(5);
+    await until(() => !isAlive(server.pid));
   }
 
   return {

@@ -25,16 +25,15 @@ describe('the SSH connection', () => {
   const exec = (command: string, more: Partial<ExecRequest> = {}, ssh: Partial<SshConfig> = {}) =>
     port.exec({ host: host.host, ssh: { ...host.ssh, ...ssh } }, { command, timeoutMs: 20_000, ...more });
 
-  /** The promise of a command that runs until `touch go`, once it runs. */
+  /** A command that takes three seconds, once it runs. */
   async function running(more: Partial<ExecRequest> = {}, ssh: Partial<SshConfig> = {}) {
-    let started = (): void => {};
-    const start = new Promise<void>((resolve) => {
-      started = resolve;
+    let onStdout = (): void => {};
+    const started = new Promise<void>((resolve) => {
+      onStdout = resolve;
     });
-    const result = exec('echo started; sleep 3; echo finished', { onStdout: () => started(), ...more }, ssh);
-    result.catch(() => {});
-    await Promise.race([start, result]);
-    return result;
+    const result = exec('echo started; sleep 3', { onStdout, ...more }, ssh);
+    await Promise.race([started, result]);
+    return { result };
   }
 
   it('is opened once for callers that come together, and kept for those that come later', async () => {
@@ -52,8 +51,7 @@ describe('the SSH connection', () => {
   });
 
   it('that breaks while a command runs is a failure, never a success', async () => {
-    const result = running();
-    await sleep(300);
+    const { result } = await running();
     host.dropConnections();
     const error = await failure(result, 'SshUnavailable');
     assert.match(error.message, /The connection to \S+ was lost while the command ran/);
@@ -92,8 +90,7 @@ describe('the SSH connection', () => {
   });
 
   it('that stops answering while a command runs is given up after three keepalives', async () => {
-    const result = running({}, { keepaliveMs: 200 });
-    await sleep(300);
+    const { result } = await running({}, { keepaliveMs: 200 });
     host.freeze();
     try {
       const started = performance.now();
@@ -121,8 +118,7 @@ describe('the SSH connection', () => {
   });
 
   it('that is closed with the port ends its commands, and refuses new ones', async () => {
-    const result = running();
-    await sleep(300);
+    const { result } = await running();
     await port.close();
     assert.match((await failure(result, 'SshUnavailable')).message, /closed by this process/);
     await failure(exec('true'), 'SshUnavailable');
@@ -139,8 +135,7 @@ describe('the SSH connection', () => {
 
   it('stays when the caller aborts a running command, which goes on by itself', async () => {
     const abort = new AbortController();
-    const result = running({ signal: abort.signal });
-    await sleep(300);
+    const { result } = await running({ signal: abort.signal });
     abort.abort(new Error('not needed any more'));
     await assert.rejects(result, /not needed any more/);
     await exec('true');

@@ -102,7 +102,6 @@ describe('missingVariables', () => {
   const config: EnvConfig = {
     file: '.env.aws',
     required: ['POSTGRES_DB', 'DATABASE_URL'],
-    // biome-ignore lint/suspicious/noThenProperty: the config's own word
     requiredWhen: [{ if: 'env.RUN_TELEGRAM in ["1", "true"]', then: ['TELEGRAM_BOT_TOKEN'], level: 'warning' }],
   };
   const found = (text: string) =>
@@ -126,7 +125,6 @@ describe('missingVariables', () => {
     const odd = {
       ...config,
       required: [],
-      // biome-ignore lint/suspicious/noThenProperty: the config's own word
       requiredWhen: [{ if: 'int(env.PORT) > 5', then: ['X'], level: 'error' as const }],
     };
     assert.deepEqual(missingVariables(new Map([['PORT', 'hunter22']]), odd), [

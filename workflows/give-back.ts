@@ -1,0 +1,41 @@
+import type { Outcome } from '../src/contracts/deploy.ts';
+import { ErrorType } from '../src/contracts/errors.ts';
+import { problemOf } from './failure.ts';
+import type { HostRun } from './host-run.ts';
+import { lastWord } from './policies.ts';
+
+/** How a deploy ended, as far as a host has to remember it. */
+export interface Ending {
+  outcome: Outcome;
+  aborted: boolean;
+}
+
+/** The last thing on every host whose lease may be ours. A host that is gone keeps nobody from the outcome. */
+export async function giveLeaseBack(run: HostRun, ending: Ending): Promise<void> {
+  const { target, alias, progress } = run;
+  const { commit } = progress.view;
+  const quarantine = quarantineOf(run, ending);
+  try {
+    await lastWord(target, `${alias}: give the lease back`).releaseLease({
+      ...run.leased,
+      closeSnapshots: run.settled,
+      ...(quarantine ? { quarantine } : {}),
+      ...(ending.outcome === 'succeeded' && commit ? { clearQuarantine: commit } : {}),
+    });
+  } catch (error) {
+    const { message } = problemOf(error);
+    progress.warn(alias, [`the lease was not given back (${message}); the next deploy takes it over`]);
+  }
+}
+
+/** Only what the release itself did wrong counts against it: not an abort, not a network, not a full disk. */
+function quarantineOf(run: HostRun, { outcome, aborted }: Ending): { sha: string; why: string } | undefined {
+  const { failure, commit } = run.progress.view;
+  if (outcome === 'succeeded' || aborted || !failure || !commit) return undefined;
+  if (!run.attempted.has('start') || commit === run.snapshot.sha) return undefined;
+  const { type, step, message } = failure;
+  const itsFault =
+    (type === ErrorType.HealthCheckFailed && step === 'verify') ||
+    (type === ErrorType.CommandFailed && step === 'start');
+  return itsFault ? { sha: commit, why: `${type}: ${message}` } : undefined;
+}
