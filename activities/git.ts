@@ -16,37 +16,106 @@ export GIT_AUTHOR_NAME=deploy-by-commit GIT_AUTHOR_EMAIL=deploy-by-commit@localh
 export GIT_COMMITTER_NAME=deploy-by-commit GIT_COMMITTER_EMAIL=deploy-by-commit@localhost
 `;
 
-/** A git that was killed leaves its lock files. They are removed only when no git of ours works in this checkout. */
+/**
+ * A git that was killed leaves its lock files. They are removed only when no git works in this checkout, as far as can
+ * be seen: other users' processes do not tell where they are.
+ */
 const clearStaleLocks = `clear_stale_locks() {
-  local process
+  local process name
   for process in /proc/[0-9]*; do
-    if [ "$(cat "$process/comm" 2>/dev/null)" = git ] && [ "$process/cwd" -ef . ]; then return 0; fi
+    { read -r name <"$process/comm"; } 2>/dev/null || continue
+    [ "$name" = git ] || continue
+    if [ "$process/cwd" -ef . ]; then return 0; fi
+    if [ -e "$process" ] && ! readlink "$process/cwd" >/dev/null; then return 0; fi
   done
-  rm -f "$(git rev-parse --git-path index.lock)" "$(git rev-parse --git-path HEAD.lock)" \\
-    "$(git rev-parse --git-path packed-refs.lock)"
-  find "$(git rev-parse --git-common-dir)/refs" -name '*.lock' -delete
+  find "$(git rev-parse --git-common-dir)" -name objects -prune -o -name deploy-by-commit -prune -o \\
+    -type f -name '*.lock' -exec rm -f {} +
 }
+clear_stale_locks
 `;
 
-/** Untracked or ignored paths that a checkout of $1 would overwrite: the same path, or a file where a folder must be. */
+/**
+ * Untracked or ignored files, as git quotes them, that a checkout of $1 would overwrite: the same path, or a file where
+ * a folder must be, or the other way round. Not those whose content git has, as a checkout leaves them that was killed.
+ */
 const overwritten = `overwritten() {
-  awk 'NR == FNR { tree[$0]; n = split($0, part, "/"); dir = part[1]
+  local tree others path raw commit
+  tree=$(git ls-tree -r "$1") && others=$(git ls-files --others) || return
+  # Names are compared without the quotes around them: those of a folder stand around the path of what is in it.
+  awk 'function bare(path) { sub(/^"/, "", path); sub(/"$/, "", path); return path }
+    NR == FNR { path = bare(substr($0, index($0, "\\t") + 1)); tree[path] = $2
+      n = split(path, part, "/"); dir = part[1]
       for (i = 2; i <= n; i++) { dirs[dir]; dir = dir "/" part[i] }
       next }
-    $0 in tree || $0 in dirs { print; next }
-    { n = split($0, part, "/"); dir = part[1]
-      for (i = 2; i <= n; i++) { if (dir in tree) { print; next } dir = dir "/" part[i] } }' \\
-    <(git ls-tree -r --name-only "$1") <(git ls-files --others)
+    # Somebody else\\047s repository ends with a slash; a submodule may stand in its place.
+    { path = bare($0); repository = sub(/\\/$/, "", path)
+      if ((path in tree && !(repository && tree[path] == "commit")) || path in dirs) { print; next }
+      n = split(path, part, "/"); dir = part[1]
+      for (i = 2; i <= n; i++) { if (dir in tree && tree[dir] != "commit") { print; next } dir = dir "/" part[i] } }' \\
+    <(printf '%s\\n' "$tree") <(printf '%s\\n' "$others") | while IFS= read -r path; do
+    unquoted "$path"
+    for commit in "$1" $(cat "$state"/snapshots/*/target 2>/dev/null); do
+      if holds "$commit" "$raw"; then continue 2; fi
+    done
+    printf '%s\\n' "$path"
+  done
+}
+# Sets raw to the name that git quoted.
+unquoted() {
+  case $1 in
+  '"'*) raw=\${1#?} raw=\${raw%?}; printf -v raw %b "$raw" ;;
+  *) raw=$1 ;;
+  esac
+}
+# Whether the file $2 is the same in the commit $1, or the beginning of it: then nothing is lost with it.
+holds() {
+  local blob
+  blob=$(git rev-parse --quiet --verify "$1:$2" 2>/dev/null) || return
+  if [ -L "$2" ]; then [ "$(readlink "$2")" = "$(git cat-file blob "$blob")" ]; return; fi
+  [ -f "$2" ] && [ "$(git cat-file -t "$blob")" = blob ] || return
+  [ "$(git hash-object -- "$2")" = "$blob" ] ||
+    [ "$(git hash-object --no-filters -- "$2")" = "$(git cat-file blob "$blob" | head -c "$(stat -c %s -- "$2")" | git hash-object --stdin)" ]
 }
 `;
 
-/** Submodules follow the commit, when there are any. */
-const submodules = `if [ -f .gitmodules ]; then git submodule update --init --recursive --force; fi
+/** What `reset` and its compensation share; they need `deploy`. */
+const checkoutFunctions = `own=$state/snapshots/$deploy
+none=$(git hash-object -t tree /dev/null | tr '0-9a-f' 0)
+(umask 077; mkdir -p "$own")
+note() { (umask 077; printf '%s\\n' "$2" >"$own/.$1" && mv "$own/.$1" "$own/$1"); }
+head_is() { [ "$(git rev-parse --quiet --verify HEAD)" = "$1" ]; }
+create_ref() { git update-ref "$1" "$2" "$none" 2>/dev/null || git rev-parse --quiet --verify "$1" >/dev/null; }
+stash() { git stash create "$1" 2>/dev/null || stash_files "$1"; }
+# In the midst of a merge, or after \`git add -N\`, git stash refuses: then the files count, whatever the index says.
+stash_files() {
+  local index tree
+  index=$(git rev-parse --git-path index) && cp "$index" "$index.dbc" &&
+    GIT_INDEX_FILE=$index.dbc git add --update && tree=$(GIT_INDEX_FILE=$index.dbc git write-tree) && rm -f "$index.dbc" &&
+    git commit-tree -p HEAD -p "$(git commit-tree -p HEAD -m "$1" "$tree")" -m "$1" "$tree"
+}
+in_submodules() { if [ -f .gitmodules ]; then git submodule --quiet foreach --recursive "$1"; fi; }
+update_submodules() { if [ -f .gitmodules ]; then git submodule update --init --recursive --force; fi; }
+# From the first byte that a checkout writes, changes in the tree are no longer a person's: so this is done once.
+keep_changes() {
+  local saved
+  if [ -f "$own/saved" ]; then return 0; fi
+  create_ref "refs/dbc/snapshot/$deploy" HEAD
+  saved=$(stash "manual changes before deploy $deploy")
+  if [ -n "$saved" ]; then create_ref "refs/dbc/saved/$deploy" "$saved"; fi
+  in_submodules 'saved=$(git stash create) && [ -z "$saved" ] || git update-ref "refs/dbc/saved/'"$deploy"'" "$saved" '"$none"' || :'
+  note saved done
+}
+# A checkout that was killed has written files that git does not know: it is finished, and git knows them all.
+finish_checkout() {
+  local target
+  target=$(cat "$own/target" 2>/dev/null) || return 0
+  if head_is "$target" || ! git cat-file -e "$target^{commit}" 2>/dev/null; then return 0; fi
+  git checkout --quiet --force --detach "$target"
+}
 `;
 
 export const fetchScript = ({ remote, branch }: RepositoryConfig): string =>
-  `${prelude}${clearStaleLocks}clear_stale_locks
-git fetch --no-tags ${quote(remote)} ${quote(`+refs/heads/${branch}:refs/remotes/${remote}/${branch}`)}
+  `${prelude}${clearStaleLocks}git fetch --no-tags --no-recurse-submodules ${quote(remote)} ${quote(`+refs/heads/${branch}:refs/remotes/${remote}/${branch}`)}
 `;
 
 /**
@@ -76,26 +145,16 @@ overwritten "$sha" | sed -n 1,20p | sed 's/^/conflict /'
  * file with changes, `saved REF`.
  */
 export const resetScript = (repository: RepositoryConfig, deploy: string, sha: string): string =>
-  `${prelude}${clearStaleLocks}${overwritten}sha=${quote(sha)}
-deploy=${quote(deploy)}
-conflicts=$(overwritten "$sha" | sed -n 1,20p)
-if [ -n "$conflicts" ]; then printf '%s\\n' "$conflicts"; exit ${wouldOverwrite}; fi
-clear_stale_locks
-mkdir -p "$state/snapshots/$deploy"
-echo "$sha" >"$state/snapshots/$deploy/target"
-none=$(git hash-object -t tree /dev/null | tr '0-9a-f' 0)
-if ! [ -f "$state/snapshots/$deploy/saved" ]; then
-  # From the first byte that the checkout writes, changes in the tree are no longer a person's: so this is done once.
-  git update-ref "refs/dbc/snapshot/$deploy" HEAD "$none" 2>/dev/null || git rev-parse --verify --quiet "refs/dbc/snapshot/$deploy" >/dev/null
-  saved=$(git stash create "manual changes before deploy $deploy")
-  if [ -n "$saved" ]; then
-    git update-ref "refs/dbc/saved/$deploy" "$saved" "$none" 2>/dev/null || git rev-parse --verify --quiet "refs/dbc/saved/$deploy" >/dev/null
-  fi
-  echo done >"$state/snapshots/$deploy/saved"
-fi
+  `${prelude}${clearStaleLocks}${overwritten}sha=${quote(sha)} deploy=${quote(deploy)}
+${checkoutFunctions}conflicts=$(overwritten "$sha")
+if [ -n "$conflicts" ]; then sed -n 1,20p <<<"$conflicts"; exit ${wouldOverwrite}; fi
+keep_changes
+finish_checkout
+note target "$sha"
 echo "Resetting to $sha"
 git checkout --force -B ${quote(repository.branch)} "$sha"
-${submodules}if git rev-parse --verify --quiet "refs/dbc/saved/$deploy" >/dev/null; then
+update_submodules
+if git rev-parse --verify --quiet "refs/dbc/saved/$deploy" >/dev/null; then
   echo "saved refs/dbc/saved/$deploy" >&3
   git diff --name-only "refs/dbc/saved/$deploy^1" "refs/dbc/saved/$deploy" | sed -n 1,200p | sed 's/^/manual /' >&3
 fi
@@ -109,30 +168,64 @@ export const restoreCheckoutScript = (
   snapshot: Snapshot,
   failedSha: string,
 ): string =>
-  `${prelude}${clearStaleLocks}clear_stale_locks
-deploy=${quote(deploy)}
-mkdir -p "$state/snapshots/$deploy"
-none=$(git hash-object -t tree /dev/null | tr '0-9a-f' 0)
-if ! [ -f "$state/snapshots/$deploy/meanwhile" ]; then
+  `${prelude}${clearStaleLocks}${overwritten}deploy=${quote(deploy)} sha=${quote(snapshot.sha)} failed=${quote(failedSha)}
+${checkoutFunctions}${putBack}${snapshot.deploy === deploy ? leaveUntouched : ''}keep_changes
+if ! [ -f "$own/meanwhile" ]; then
   # Only a checkout that was finished can tell a person's edit from a half-written file.
-  if [ "$(git rev-parse HEAD)" = ${quote(failedSha)} ]; then
-    saved=$(git stash create "manual changes during deploy $deploy")
-    if [ -n "$saved" ]; then git update-ref "refs/dbc/saved/$deploy-meanwhile" "$saved" "$none" || true; fi
+  if head_is "$failed"; then
+    saved=$(stash "manual changes during deploy $deploy")
+    if [ -n "$saved" ]; then create_ref "refs/dbc/saved/$deploy-meanwhile" "$saved"; fi
+  else
+    finish_checkout
   fi
-  echo done >"$state/snapshots/$deploy/meanwhile"
+  note meanwhile done
 fi
-echo "Checking out ${snapshot.sha}"
-${
-  snapshot.branch === undefined
-    ? `git checkout --force --detach ${quote(snapshot.sha)}`
-    : `git checkout --force -B ${quote(snapshot.branch)} ${quote(snapshot.sha)}`
-}
-${snapshot.branchSha === undefined ? '' : `git update-ref ${quote(`refs/heads/${repository.branch}`)} ${quote(snapshot.branchSha)}\n`}${submodules}saved=${quote(`refs/dbc/saved/${snapshot.deploy}`)}
-if git rev-parse --verify --quiet "$saved" >/dev/null; then
-  echo "Putting the manual changes back"
-  git stash apply --index --quiet "$saved"
-fi
+echo "Checking out $sha"
+set_aside "$sha"
+${snapshot.branch === undefined ? 'git checkout --force --detach "$sha"' : `git checkout --force -B ${quote(snapshot.branch)} "$sha"`}
+${restoreBranch(repository, snapshot)}update_submodules
+put_back ${quote(`refs/dbc/saved/${snapshot.deploy}`)}
 `;
+
+/** Where `reset` refused, or never came to its work, everything still is as it was. */
+const leaveUntouched = `if ! [ -f "$own/saved" ] && head_is "$sha"; then echo "Nothing was reset"; exit 0; fi
+`;
+
+const putBack = `# What a person, or the new release, put where git is going to write is moved away.
+set_aside() {
+  local conflicts path raw
+  conflicts=$(overwritten "$1")
+  if [ -z "$conflicts" ]; then return 0; fi
+  while IFS= read -r path; do
+    unquoted "$path"
+    (umask 077; mkdir -p "$(dirname "$state/meanwhile/$deploy/$raw")")
+    mv -f -- "$raw" "$state/meanwhile/$deploy/$raw"
+    echo "Moved $path to $state/meanwhile/$deploy"
+  done <<<"$conflicts"
+}
+# Files and index as they were when $1 was stashed; any number of times, and after having been killed in the midst of it.
+put_back() {
+  if ! git rev-parse --verify --quiet "$1" >/dev/null; then return 0; fi
+  echo "Putting the manual changes back"
+  if head_is "$(git rev-parse "$1^1")"; then
+    set_aside "$1"
+    git read-tree --reset -u "$1"
+    update_submodules
+    git read-tree "$1^2"
+    git update-index -q --refresh || true
+  else
+    git stash apply --index --quiet "$1"
+  fi
+  in_submodules 'if [ "$(git rev-parse -q --verify "'"$1"'^1")" = "$(git rev-parse HEAD)" ]; then git read-tree --reset -u "'"$1"'" && git read-tree "'"$1"'^2"; fi'
+}
+`;
+
+/** The configured branch, when HEAD was elsewhere: back to where it was, or gone when only the deploy made it. */
+function restoreBranch({ branch }: RepositoryConfig, snapshot: Snapshot): string {
+  const ref = quote(`refs/heads/${branch}`);
+  if (snapshot.branchSha !== undefined) return `git update-ref ${ref} ${quote(snapshot.branchSha)}\n`;
+  return snapshot.branch === branch ? '' : `git update-ref -d ${ref} "$failed" 2>/dev/null || true\n`;
+}
 
 /** The commit stays reachable as long as its release is kept; other releases' refs and old snapshots' go. */
 export const recordRefsScript = (sha: string, keepReleases: string[], keepSnapshots: string[]): string =>
@@ -145,7 +238,8 @@ done
 
 /** `head`, `branch`, `branch-sha`, `manual PATH`, `untracked PATH`, `remote URL`, and whether the saved changes are in place. */
 export const gitStateScript = (repository: RepositoryConfig, saved?: string): string =>
-  `echo "head $(git rev-parse HEAD 2>/dev/null)"
+  `export GIT_OPTIONAL_LOCKS=0
+echo "head $(git rev-parse --quiet --verify HEAD)"
 echo "branch $(git symbolic-ref --quiet --short HEAD)"
 echo "branch-sha $(git rev-parse --quiet --verify ${quote(`refs/heads/${repository.branch}`)})"
 echo "remote $(git remote get-url ${quote(repository.remote)} 2>/dev/null)"

@@ -13,16 +13,27 @@ read_lease() {
 # renew: the holder was here. Only an embedded holder is ever judged by this.
 renew() {
   [ "$embedded" = 1 ] || return 0
-  echo "$(boot_id) $(uptime_seconds)" >"$state/renewed.$$.new" && mv "$state/renewed.$$.new" "$state/renewed"
+  clock
+  echo "$boot_id $((now / 100))" >"$state/.put.$$" && mv "$state/.put.$$" "$state/renewed"
+}
+
+# highest_issued: sets highest.
+highest_issued() {
+  highest=0
+  { read -r highest <"$state/number"; } 2>/dev/null
+  # Never below what is in use, should the file be lost.
+  [ "${highest:-0}" -ge "$number" ] || highest=$number
 }
 
 say_lease() {
+  highest_issued
   say number "$number"
-  say highest "$(cat "$state/number" 2>/dev/null || echo 0)"
+  say highest "$highest"
   [ "$number" = 0 ] && return 0
   say holder "$holder"
-  if read -r boot at 2>/dev/null <"$state/renewed" && [ "$boot" = "$(boot_id)" ]; then
-    say renewed $(($(uptime_seconds) - at))
+  if { read -r boot at <"$state/renewed"; } 2>/dev/null && [ "$boot" = "$boot_id" ]; then
+    clock
+    say renewed $((now / 100 - at))
   else
     say rebooted 1
   fi
@@ -31,17 +42,16 @@ say_lease() {
 # issue DEPLOY EMBEDDED HOLDER: writes the lease with the next number, which is kept first: a number is never issued
 # twice, whatever dies in between.
 issue() {
-  highest=$(cat "$state/number" 2>/dev/null || echo 0)
-  [ "$highest" -ge "$number" ] || highest=$number
+  highest_issued
   number=$((highest + 1)) deploy=$1 embedded=$2 holder=$3
+  clock
+  # A lease that was just issued was just renewed, whoever holds it.
   if ! {
-    echo "$number" | put "$state/number" &&
+    echo "$number" | put "$state/number" && echo "$boot_id $((now / 100))" | put "$state/renewed" &&
       printf '%s\n%s\n%s\n%s\n' "$number" "$deploy" "$embedded" "$holder" | put "$state/lease"
   }; then
     fail CommandFailed "the lease in $state cannot be written; is the disk full?"
   fi
-  # A lease that was just issued was just renewed, whoever holds it.
-  echo "$(boot_id) $(uptime_seconds)" | put "$state/renewed"
 }
 
 op_lease() {
@@ -94,12 +104,16 @@ require_lease() {
   renew
 }
 
-# give NUMBER DEPLOY: gives the lease back; nothing when it is somebody else's by now. NUMBER 0 stands for whichever
-# number it has: a deploy that died while it took the lease does not know.
+# give NUMBER DEPLOY GRACE: gives the lease back, and ends what was left running under it; nothing when it is somebody
+# else's by now. NUMBER 0 stands for whichever number it has: a deploy that died while it took the lease does not know.
 op_give() {
   lock
   read_lease
-  if [ "$deploy" = "$2" ] && { [ "$1" = 0 ] || [ "$number" = "$1" ]; }; then rm -f "$state/lease" "$state/renewed"; fi
+  [ "$deploy" = "$2" ] || return 0
+  [ "$1" = 0 ] || [ "$number" = "$1" ] || return 0
+  rm -f "$state/lease" "$state/renewed"
+  unlock
+  end_jobs_below $((number + 1)) "$3"
 }
 
 # drop NUMBER GRACE: takes the lease away from its holder and ends what it runs (`dbc unlock`).

@@ -1,6 +1,6 @@
 # shellcheck shell=dash
-# main NONCE REPOSITORY ENV_FILE OPERATION ARGUMENT…: the last line of what is sent, so that a transfer that broke off
-# runs nothing.
+# main NONCE REPOSITORY ENV_FILE OPERATION ARGUMENT…: called at the end of what is sent, in braces: a transfer that broke
+# off, even in the midst of the arguments, is a syntax error and runs nothing.
 main() {
   nonce=$1
   printf '\n%s\n' "$nonce"

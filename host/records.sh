@@ -39,13 +39,16 @@ op_keep_env() {
   if [ -f "$3" ] && ! [ -f "$kept" ]; then put "$kept" <"$3" || fail CommandFailed "$kept cannot be written"; fi
 }
 
-# remove NUMBER PATH…: files or folders of the state.
+# remove NUMBER PATH…: records, each a file or a folder.
 op_remove() {
   lock
   require_lease "$1"
   shift
   for path in "$@"; do
-    rm -rf "${state:?}/${path:?}"
+    case $path in
+    *..*) ;;
+    snapshots/?* | releases/?* | quarantine/?*) rm -rf "${state:?}/$path" ;;
+    esac
   done
 }
 
@@ -53,6 +56,8 @@ op_remove() {
 op_prune_jobs() {
   lock
   require_lease "$1"
+  # What a call that was killed left half written.
+  rm -rf "$state"/.put.* "$state"/jobs/.new.*
   # Names are UUIDs, steps and digits, so `ls` is safe here, and it is what sorts by age.
   # shellcheck disable=SC2012
   ls -1t "$state/jobs" | tail -n "+$(($2 + 1))" | while read -r key; do

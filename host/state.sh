@@ -1,10 +1,13 @@
 # shellcheck shell=dash
-# What every call begins with: where the state is, who may write it, and facts about processes.
+# What every call begins with: where the state is, and who may write it.
 #
 # This program runs on the hosts. It is sent over SSH with each command and nothing of it stays there. It needs a
 # POSIX shell, git, bash, coreutils and util-linux (flock, setsid). What it tells its caller goes to standard error, a
 # line each, marked with the caller's nonce, so that a banner or a noisy .bashrc cannot be mistaken for an answer. Log
 # bytes go to standard output, after a line with the nonce.
+#
+# A failed redirection of a special built-in (`:`, `exec`) would end the shell without an answer: hence `true` and
+# `command exec`.
 
 # say KEY VALUE…: one line to the caller.
 say() {
@@ -13,7 +16,7 @@ say() {
 
 # fail TYPE MESSAGE…: the caller's error; ends the program.
 fail() {
-  say error "$@"
+  say error "$(printf '%s' "$*" | tr '\n' ' ')"
   say end
   exit 0
 }
@@ -24,10 +27,15 @@ enter() {
   for need in git bash flock setsid timeout; do
     command -v "$need" >/dev/null || fail PreflightFailed "the host has no '$need' on its PATH ($PATH)"
   done
-  cd "$1" 2>/dev/null || fail PreflightFailed "the repository's folder $1 is not there, or not ours to enter"
-  repository=$(pwd -P)
-  common=$(git rev-parse --git-common-dir 2>&1) || fail PreflightFailed "$1 is not a git checkout: $common"
-  state=$(cd "$common" && pwd -P)/deploy-by-commit
+  cd -P "$1" 2>/dev/null || fail PreflightFailed "the repository's folder $1 is not there, or not ours to enter"
+  repository=$PWD
+  # Warnings of git are no part of the answer.
+  common=$(git rev-parse --git-common-dir 2>/dev/null) ||
+    fail PreflightFailed "$1 is not a git checkout: $(git rev-parse --git-common-dir 2>&1)"
+  case $common in
+  /*) state=$common/deploy-by-commit ;;
+  *) state=$repository/$common/deploy-by-commit ;;
+  esac
   users_umask=$(umask)
   umask 077
   if ! [ -d "$state/snapshots" ]; then
@@ -36,9 +44,9 @@ enter() {
   fi
 }
 
-# One lock orders every change of the state. It is held for moments, never while a command runs.
+# lock: one lock orders every change of the state. It is held for moments, never while a command runs.
 lock() {
-  exec 9>"$state/lock" || fail PreflightFailed "$state/lock cannot be written"
+  { command exec 9>"$state/lock"; } 2>/dev/null || fail PreflightFailed "$state/lock cannot be written"
   flock -w 30 9 || fail SshUnavailable "the lock $state/lock was held by another process for 30 s"
 }
 
@@ -46,43 +54,9 @@ unlock() {
   exec 9>&-
 }
 
-# put FILE < content: replaces FILE in one piece.
+# put FILE < content: replaces FILE in one piece, or leaves it as it is and fails.
 put() {
-  cat >"$1.$$.new" && sync "$1.$$.new" && mv "$1.$$.new" "$1"
-}
-
-boot_id() {
-  cat /proc/sys/kernel/random/boot_id
-}
-
-# Seconds since boot. No wall clock is used anywhere: it may jump.
-uptime_seconds() {
-  read -r up _ </proc/uptime
-  echo "${up%.*}"
-}
-
-# process_fields PID: sets p_state, p_session and p_start (ticks since boot). Fails when there is no such process.
-process_fields() {
-  p_line=
-  { read -r p_line <"/proc/$1/stat"; } 2>/dev/null
-  [ -n "$p_line" ] || return 1
-  # The command's name stands in parentheses and may hold anything, so the fields are counted from the last one.
-  # shellcheck disable=SC2086
-  set -- ${p_line##*) }
-  p_state=$1 p_session=$4
-  shift 19
-  p_start=$1
-}
-
-# alive PID START BOOT: whether that very process still runs; a PID may have been given to another one since.
-alive() {
-  [ "$3" = "$(boot_id)" ] && process_fields "$1" && [ "$p_start" = "$2" ] && [ "$p_state" != Z ]
-}
-
-# session_members SESSION: the PIDs in it that still run, zombies left out.
-session_members() {
-  for proc in /proc/[0-9]*; do
-    process_fields "${proc#/proc/}" || continue
-    [ "$p_session" = "$1" ] && [ "$p_state" != Z ] && printf '%s ' "${proc#/proc/}"
-  done
+  if cat >"$state/.put.$$" && sync "$state/.put.$$" && mv "$state/.put.$$" "$1"; then return 0; fi
+  rm -f "$state/.put.$$"
+  return 1
 }

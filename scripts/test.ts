@@ -68,11 +68,16 @@ async function runMocha(): Promise<number> {
     const reporter = join(root, 'scripts/totals-reporter.ts');
     const code = await new Promise<number>((end) => {
       const mocha = join(root, 'node_modules/mocha/bin/mocha.js');
-      const child = spawn(process.execPath, [mocha, ...configured(), `--reporter=${reporter}`, ...options, ...files], {
-        cwd: root,
-        stdio: 'inherit',
-        env: { ...process.env, DBC_TEST_TOTALS: totals },
-      });
+      const { node, mocha: flags } = configured();
+      const child = spawn(
+        process.execPath,
+        [...node, mocha, ...flags, `--reporter=${reporter}`, ...options, ...files],
+        {
+          cwd: root,
+          stdio: 'inherit',
+          env: { ...process.env, DBC_TEST_TOTALS: totals },
+        },
+      );
       // Ctrl-C reaches the tests by itself; here it only must not end us before they have cleaned up.
       process.on('SIGINT', () => {});
       process.on('SIGTERM', () => child.kill('SIGTERM'));
@@ -84,13 +89,20 @@ async function runMocha(): Promise<number> {
   }
 }
 
-/** The options of .mocharc.json without its list of files, to which mocha would add ours instead of taking them. */
-function configured(): string[] {
-  const { spec: _, ...rest } = JSON.parse(readFileSync(join(root, '.mocharc.json'), 'utf8')) as Record<string, unknown>;
+/**
+ * The options of .mocharc.json without its list of files, to which mocha would add ours instead of taking them, and with
+ * Node's options given to Node, for which mocha would start a second process.
+ */
+function configured(): { node: string[]; mocha: string[] } {
+  const config = JSON.parse(readFileSync(join(root, '.mocharc.json'), 'utf8')) as Record<string, unknown>;
+  const { spec: _, 'node-option': nodeOptions = [], ...rest } = config;
   const flags = Object.entries(rest).flatMap(([name, value]) =>
     [value].flat().map((one) => `--${name}=${String(one)}`),
   );
-  return ['--no-config', '--no-package', ...flags];
+  return {
+    node: [nodeOptions].flat().map((option) => `--${String(option)}`),
+    mocha: ['--no-config', '--no-package', ...flags],
+  };
 }
 
 interface Totals {

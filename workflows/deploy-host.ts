@@ -64,8 +64,7 @@ export async function deployHost(
 
   // From here on the host has to be put back if anything goes wrong.
   run.arm('reset');
-  view.verified = false;
-  delete view.now;
+  progress.unproven(alias);
   const reset = await run.step(
     'reset',
     () =>

@@ -153,7 +153,7 @@ class Deploy {
   async #undo(error: unknown): Promise<Outcome> {
     this.#stage = 'restoring';
     this.#aborted = this.#forward.consideredCancelled;
-    if (!isCancellation(error)) this.#progress.fail(failureView(error));
+    if (!(this.#aborted && isCancellation(error))) this.#progress.fail(failureView(error));
     const touched = this.#hosts.filter(({ attempted, lost }) => attempted.has('reset') && !lost);
     if (touched.length > 0) {
       this.#progress.phase('restore');

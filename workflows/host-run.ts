@@ -78,7 +78,10 @@ export class HostRun {
         this.progress.step(this.alias, step, 'cancelled');
       } else {
         const failure = failureView(error, step, this.alias);
-        this.lost ||= isLeaseLost(error);
+        if (isLeaseLost(error)) {
+          this.lost = true;
+          this.progress.unproven(this.alias);
+        }
         this.progress.fail(failure);
         this.progress.step(this.alias, step, 'failed', `${failure.type}: ${failure.message}`);
       }

@@ -84,6 +84,13 @@ export class Progress {
     this.view.failure ??= failure;
   }
 
+  /** What a host runs is not known any more: it is being changed, or somebody else may change it. */
+  unproven(alias: string): void {
+    const view = this.host(alias);
+    view.verified = false;
+    delete view.now;
+  }
+
   /** The first abort is the one that is told of. */
   abort(by: string, reason: string, accepted: boolean): void {
     this.view.abort ??= { by, reason, at: now(), accepted };

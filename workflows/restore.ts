@@ -25,6 +25,7 @@ export async function restoreHost(run: HostRun, failedSha: string): Promise<void
   let giveUpAt = Date.now() + restoreMs;
   let last: Problem | undefined;
   progress.step(alias, 'restore', 'running');
+  progress.unproven(alias);
   try {
     for (let pass = 0; ; pass++) {
       try {

@@ -32,10 +32,10 @@ echo "status $code $(printf '%s' "$out" | tail -c 4096 | base64 -w0)"
     },
     unchanged: (before, now) => runningOf(before) && runningOf(now),
     record: () => ':\n',
-    logs: (_service, lines) =>
+    logs: (service, lines) =>
       config.logs === undefined
         ? `echo 'no logs command is configured (commands.logs in deploy.yaml)'; exit 1\n`
-        : `set -o pipefail; ${run(config.logs)} | tail -n ${lines}\n`,
+        : `set -o pipefail; bash -c ${quote(`${config.logs} "$@"`)} logs ${quote(service)} | tail -n ${lines}\n`,
   };
 }
 

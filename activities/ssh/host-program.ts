@@ -5,15 +5,26 @@ import type { HostTask } from '../../src/contracts/activities.ts';
 import type { ErrorType } from '../../src/contracts/errors.ts';
 import { DeployError } from '../../src/domain/deploy-error.ts';
 import { cleanTerminal, type Redactor, StreamRedactor } from '../../src/domain/redaction.ts';
-import { quote } from '../../src/domain/shell-quote.ts';
+import { quoteAll } from '../../src/domain/shell-quote.ts';
 import type { SshPort } from './port.ts';
 import type { Secrets } from './secrets.ts';
 
-const source = (part: string): string => readFileSync(new URL(`../../host/${part}.sh`, import.meta.url), 'utf8');
+/** Without the comments: a bash that is called sh reads its standard input byte by byte. */
+const join = (...parts: string[]): string =>
+  parts
+    .map((part) => readFileSync(new URL(`../../host/${part}.sh`, import.meta.url), 'utf8'))
+    .join('\n')
+    .replace(/^ *#.*\n/gm, '');
 
 /** The shell program that every call sends (`host/`), and the one that becomes a remote job. */
-const program = ['state', 'lease', 'job', 'records', 'main'].map(source).join('\n');
-export const runner = source('runner');
+const program = join('process', 'state', 'lease', 'job', 'records', 'main');
+export const runner = join('process', 'runner');
+
+/**
+ * What a call sends to `sh -s`. The braces make it a syntax error when the transfer breaks off in the midst of the
+ * arguments: half an argument must not be taken for a whole one.
+ */
+export const programText = (words: readonly string[]): string => `${program}\n{ main ${quoteAll(words)}\n}\n`;
 
 /** One line that the program said: `taken 7`, `ended 0 12`. */
 export interface Line {
@@ -63,7 +74,7 @@ export class HostProgram {
       { host, ssh: target.ssh },
       {
         command: 'exec sh -s',
-        stdin: `${program}\nmain ${words.map(quote).join(' ')}\n`,
+        stdin: programText(words),
         timeoutMs: call.timeoutMs,
         ...(call.signal ? { signal: call.signal } : {}),
         onStdout: (chunk) => reader.stdout(chunk),
@@ -137,17 +148,17 @@ class AnswerReader {
   finish(): HostAnswer {
     if (this.#pendingError) this.#control(this.#pendingError);
     this.#data(this.#outputText.end());
-    if (!this.#redactor && this.#held) this.#start(undefined);
+    // Output whose secrets are not known is not shown.
     if (this.#redactor) this.#emit(this.#redactor.write(cleanTerminal(this.#line)) + this.#redactor.flush());
     return { lines: this.#lines, output: this.#output };
   }
 
   #control(line: string): void {
-    if (!line.startsWith(`${this.#nonce} `)) {
-      this.noise = `${this.noise}${line}\n`.slice(-2000);
-      return;
-    }
-    const [, key = '', ...value] = line.split(' ');
+    // Noise without an end of line may stand before it.
+    const at = line.indexOf(`${this.#nonce} `);
+    if (at !== 0) this.noise = `${this.noise}${at < 0 ? line : line.slice(0, at)}\n`.slice(-2000);
+    if (at < 0) return;
+    const [, key = '', ...value] = line.slice(at).split(' ');
     if (key === 'env') {
       this.#start(value[0] ? Buffer.from(value[0], 'base64') : undefined);
       return;

@@ -95,9 +95,14 @@ export async function retakeLease(program: HostProgram, task: LeasedTask): Promi
   return Number(value(answer, 'taken'));
 }
 
-/** Gives the lease back; nothing happens when it is somebody else's by now. */
+/** Gives the lease back, and ends what was left running under it; nothing happens when it is somebody else's by now. */
 export async function giveLease(program: HostProgram, task: LeasedTask): Promise<void> {
-  await program.call(task, { operation: 'give', args: [task.number, task.deploy], timeoutMs: 30_000 });
+  const { graceMs } = task.target.timeouts;
+  await program.call(task, {
+    operation: 'give',
+    args: [task.number, task.deploy, Math.ceil(graceMs / 1000)],
+    timeoutMs: graceMs + 30_000,
+  });
 }
 
 export async function readLease(program: HostProgram, task: HostTask): Promise<LeaseState> {

@@ -32,7 +32,15 @@ export interface JobResult {
   tail: string;
 }
 
-type End = { kind: 'ended'; code: string; seconds: number; result: string } | { kind: 'lost' } | { kind: 'gone' };
+/** How a job ended: `code` is an exit status, or `deadline`, `cancelled`, `lost`, `gone` as in `host/job.sh`. */
+interface End {
+  code: string;
+  seconds: number;
+  result: string;
+}
+
+/** A host that starts none of so many jobs in a row will not start the next one either. */
+const startsTried = 3;
 
 /** How long a follower may take to come back with an answer once the command's own deadline has passed. */
 const slackMs = 60_000;
@@ -50,13 +58,14 @@ export async function runJob(
   spec: JobSpec,
   hooks: JobHooks,
 ): Promise<JobResult> {
+  let neverStarted = 0;
   for (let round = 0; ; round++) {
     const key = jobKey(task, spec.name, round);
     const { end, tail, attached } = await follow(program, task, spec, key, hooks);
-    if (end.kind === 'ended' && end.code === '0') return { key, result: end.result, tail };
-    if (end.kind === 'lost') continue;
+    if (end.code === '0') return { key, result: end.result, tail };
+    if (end.code === 'lost' && (attached || ++neverStarted < startsTried)) continue;
     // A round that had failed before we came is history; the one that fails before our eyes is told.
-    if (spec.onFailure === 'again' && attached && end.kind === 'ended') continue;
+    if (spec.onFailure === 'again' && attached) continue;
     throw failureOf(task, spec, end, tail);
   }
 }
@@ -92,28 +101,31 @@ async function follow(program: HostProgram, task: LeasedTask, spec: JobSpec, key
     },
   });
   refuseLostLease(task, answer);
-  return { end: endOf(answer), tail: tail.toString(), attached: has(answer, 'attached') };
+  return { end: endOf(task, answer), tail: tail.toString(), attached: has(answer, 'attached') };
 }
 
-function endOf(answer: HostAnswer): End {
+function endOf(task: LeasedTask, answer: HostAnswer): End {
   const ended = find(answer, 'ended');
-  if (ended) {
-    const [code = '', seconds = '0'] = ended.value.split(' ');
-    const result = Buffer.from(find(answer, 'result')?.value ?? '', 'base64').toString('utf8');
-    return { kind: 'ended', code, seconds: Number(seconds), result };
-  }
-  return { kind: has(answer, 'lost') ? 'lost' : 'gone' };
+  if (!ended) throw new DeployError('SshUnavailable', `${task.host.alias}: the host does not say how the job ended`);
+  const [code = '', seconds = '0'] = ended.value.split(' ');
+  const result = Buffer.from(find(answer, 'result')?.value ?? '', 'base64').toString('utf8');
+  return { code, seconds: Number(seconds), result };
 }
 
-function failureOf(task: LeasedTask, spec: JobSpec, end: Exclude<End, { kind: 'lost' }>, tail: string): DeployError {
+function failureOf(task: LeasedTask, spec: JobSpec, end: End, tail: string): DeployError {
   const where = `${spec.name} on ${task.host.alias}`;
   const more = { tail, hint: `The whole log is on the host, in the repository's .git/deploy-by-commit/jobs.` };
-  if (end.kind === 'gone') {
+  if (end.code === 'gone') {
     return new DeployError(
       'CommandFailed',
-      `${where}: the command is gone without an exit status. It was killed together with its supervisor, as by the kernel when memory runs out.`,
+      `${where}: the command is gone without an exit status. Its supervisor was killed, as by the kernel when memory runs out; what was left of it was ended.`,
       more,
     );
+  }
+  if (end.code === 'lost') {
+    return new DeployError('CommandFailed', `${where}: the host started none of ${startsTried} jobs within 2 s each.`, {
+      hint: 'Look at its load, its process limits (`ulimit -u`) and its free memory.',
+    });
   }
   // Whole seconds of the host's uptime.
   const after = end.seconds < 1 ? 'within a second' : `after ${formatDuration(end.seconds * 1000)}`;
@@ -140,8 +152,8 @@ function describeExit(code: number): string {
 }
 
 /**
- * Ends a job's processes and waits until they are gone; a job that had ended is left alone. Every round that may be
- * there is cancelled: a successor of a worker that died does not know which one was running.
+ * Ends a job's processes and waits until they are gone; a job that had ended is left alone, one that was never started
+ * never will be. Without effect when the lease is somebody else's by now, who ends what we left.
  *
  * @throws DeployError CommandFailed when processes survive even SIGKILL; SshUnavailable
  */
@@ -154,7 +166,7 @@ export async function cancelJob(program: HostProgram, task: LeasedTask, key: str
   });
   const stuck = find(answer, 'stuck');
   if (stuck) {
-    throw new DeployError('CommandFailed', `${task.host.alias}: processes ${stuck.value}survive SIGKILL.`, {
+    throw new DeployError('CommandFailed', `${task.host.alias}: processes ${stuck.value.trim()} survive SIGKILL.`, {
       hint: 'They probably wait for a disk or a network file system that hangs; look at them with `ps -o pid,stat,wchan,cmd`.',
     });
   }

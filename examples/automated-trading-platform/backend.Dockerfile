@@ -3,8 +3,8 @@
 FROM node:20-slim
 ENV SERVICE=backend READY_FILE=/tmp/ready
 WORKDIR /app
-COPY . .
-RUN node src/build.mjs
+COPY --chown=node . .
+RUN node --no-warnings --experimental-vm-modules src/build.mjs
 USER node
 CMD ["node", "src/backend.mjs"]
 # Last, so that a new commit that changes no file reuses the layers above, and still is an image of its own.

@@ -90,6 +90,10 @@ export interface DeployView {
   startedAt: string;
   finishedAt?: string;
   hosts: HostView[];
+  /** From the target's config, once it is loaded. */
+  repository?: { path: string; remote: string; branch: string };
+  /** How long `wait` will take. */
+  waitMs?: number;
   failure?: FailureView;
   abort?: AbortView;
   warnings: string[];

@@ -8,7 +8,8 @@
 # with an entrypoint that understands what we use of the official image: POSTGRES_DB, POSTGRES_USER, POSTGRES_PASSWORD
 # and the volume /var/lib/postgresql/data. Both hold little more than what runs, so that they import in a second.
 #
-# Needs root (debootstrap), node, debootstrap, and a Debian mirror: $DEBIAN_MIRROR, else the machine's own.
+# Needs root (debootstrap), node, debootstrap, and a Debian mirror: $DEBIAN_MIRROR, else the machine's own,
+# else debootstrap's.
 set -euo pipefail
 
 out=$(realpath -m "${1:?usage: base-images.sh OUTDIR}")
@@ -23,21 +24,20 @@ say() { echo "base-images: $*" >&2; }
 
 mirror() {
   if [[ -n ${DEBIAN_MIRROR:-} ]]; then echo "$DEBIAN_MIRROR"; return; fi
-  local found
   # shellcheck disable=SC2016
-  found=$(apt-get indextargets --format '$(SITE) $(ORIGIN) $(COMPONENT)' 2>/dev/null |
-    awk '$2 == "Debian" && $3 == "main" { print $1; exit }')
-  echo "${found:-https://deb.debian.org/debian}"
+  apt-get indextargets --format '$(SITE) $(ORIGIN) $(COMPONENT)' 2>/dev/null |
+    awk '$2 == "Debian" && $3 == "main" && !found++ { print $1 }' || true
 }
 
 # The first stage only: Debian's base packages unpacked, the others as files to unpack. Nothing is configured, because
 # nothing but the libraries and PostgreSQL's programs is taken from it.
 unpack_debian() {
   [[ -d $work/debian/usr ]] && return
+  local deb mirror
+  mirror=$(mirror)
   say "unpacking Debian $suite with PostgreSQL $pg"
   debootstrap --foreign --variant=minbase --include="postgresql-$pg,busybox-static" \
-    "$suite" "$work/debian" "$(mirror)" >"$work/debootstrap.log" 2>&1 || { tail -n 20 "$work/debootstrap.log" >&2; exit 1; }
-  local deb
+    "$suite" "$work/debian" ${mirror:+"$mirror"} >"$work/debootstrap.log" 2>&1 || { tail -n 20 "$work/debootstrap.log" >&2; exit 1; }
   for deb in "$work"/debian/var/cache/apt/archives/*.deb; do
     dpkg-deb --fsys-tarfile "$deb" | tar -x --keep-directory-symlink -C "$work/debian"
   done

@@ -1,4 +1,8 @@
 /** What the lab started and must end, whichever way this process exits: by itself, Ctrl-C, or a signal from CI. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 type Cleanup = () => void;
 
 const pending = new Set<Cleanup>();
@@ -22,6 +26,13 @@ export function atExit(end: Cleanup): () => void {
   }
   pending.add(end);
   return () => pending.delete(end);
+}
+
+/** A folder that is gone when this process is. */
+export function temporaryFolder(name: string): string {
+  const dir = mkdtempSync(join(tmpdir(), `dbc-${name}-`));
+  atExit(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
 }
 
 function endAll(): void {

@@ -2,7 +2,7 @@
 # A stand-in for an EC2 host on this machine: its own network, PID and mount namespaces, its own /home, /run and users,
 # its own Docker engine, and a real sshd on port 22. It has no memory limit, and no way to any other network. Needs root.
 #
-#   ec2-host.sh up N           boots host N (1 to 250) at 10.77.N.2, user ubuntu, key $DBC_LAB/key
+#   ec2-host.sh up N           boots host N (1 to 250) at 10.77.N.2, user ubuntu, key $DBC_LAB/hN/key
 #   ec2-host.sh down N         ends it and removes everything
 #   ec2-host.sh reboot N       kills everything on it and boots again; its disks stay, and so does a cut
 #   ec2-host.sh cut|heal N     drops every packet to and from it, and stops dropping them
@@ -22,10 +22,7 @@ user_id=1991 docker_id=1990
 up() {
   case $lab/ in /home/* | /run/*) echo "$lab: a host would hide it" >&2; exit 2 ;; esac
   mkdir -p "$d"/{home,docker,etc}
-  [ -f "$lab/key" ] || (
-    flock 9
-    [ -f "$lab/key" ] || { ssh-keygen -qt ed25519 -N '' -C lab -f "$lab/key.new"; mv "$lab/key.new.pub" "$lab/key.pub"; mv "$lab/key.new" "$lab/key"; }
-  ) 9>"$lab/key.lock"
+  ssh-keygen -qt ed25519 -N '' -C lab -f "$d/key"
   ssh-keygen -qt ed25519 -N '' -C "host $n" -f "$d/hostkey"
   echo "10.77.$n.2 $(cut -d' ' -f1,2 "$d/hostkey.pub")" >"$d/known_hosts"
   make_users
@@ -46,11 +43,10 @@ make_users() {
 make_home() {
   local home=$d/home/ubuntu plugins=$d/home/ubuntu/.docker/cli-plugins
   install -d -o "$user_id" -g "$user_id" "$home" "$home/.ssh" "$home/.docker" "$plugins"
-  install -o "$user_id" -g "$user_id" -m 600 "$lab/key.pub" "$home/.ssh/authorized_keys"
+  install -o "$user_id" -g "$user_id" -m 600 "$d/key.pub" "$home/.ssh/authorized_keys"
   if [ -n "${COMPOSE_BIN:-}" ]; then
-    # The binary may lie where the host's user cannot read it.
-    [ -x "$lab/docker-compose" ] || { install -m 755 "$COMPOSE_BIN" "$lab/docker-compose.$$"; mv "$lab/docker-compose.$$" "$lab/docker-compose"; }
-    ln -s "$lab/docker-compose" "$plugins/docker-compose"
+    # A copy: the binary may lie where the host's user cannot read it.
+    install -m 755 "$COMPOSE_BIN" "$plugins/docker-compose"
   fi
 }
 
@@ -160,8 +156,10 @@ case $command in
   down)
     halt
     disconnect
-    rm -rf "$d"
+    # The mounts of what ran there may take a moment to go.
+    rm -rf "$d" 2>/dev/null || { sleep 0.5; rm -rf "$d"; }
+    rmdir "$lab" 2>/dev/null || true
     # The last one turns off the light.
-    ip -br link | grep -q '^vdbc' || ip route del unreachable 10.77.0.0/16 metric 4000 2>/dev/null || true ;;
+    [[ $(ip -br link) == *$'\n'vdbc* ]] || ip route del unreachable 10.77.0.0/16 metric 4000 2>/dev/null || true ;;
   *) echo "ec2-host.sh: what is $command?" >&2; exit 2 ;;
 esac

@@ -74,7 +74,7 @@ export async function startEc2Host(wanted?: number): Promise<Ec2Host> {
     throw error;
   }
 
-  const paths = { privateKeyPath: join(lab, 'key'), knownHostsPath: join(dir, 'known_hosts') };
+  const paths = { privateKeyPath: join(dir, 'key'), knownHostsPath: join(dir, 'known_hosts') };
   return {
     ...paths,
     host: { alias: `ec2-${n}`, address: `10.77.${n}.2`, user: 'ubuntu', port: 22 },

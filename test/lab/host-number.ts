@@ -1,5 +1,5 @@
 /** Numbers of EC2 stand-ins, so that several test runs on one machine do not take the same one. */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isAlive } from './processes.ts';
 
@@ -10,7 +10,6 @@ const highest = 250;
  * by a killed run: `sweep` then removes that run's host first.
  */
 export function takeHostNumber(lab: string, sweep: (n: number) => void, wanted?: number): number {
-  mkdirSync(lab, { recursive: true, mode: 0o755 });
   const candidates = wanted === undefined ? Array.from({ length: highest }, (_, i) => i + 1) : [wanted];
   for (const n of candidates) {
     if (tryLock(lab, n)) return n;
@@ -33,12 +32,18 @@ export function takeHostNumber(lab: string, sweep: (n: number) => void, wanted?:
 
 export function releaseHostNumber(lab: string, n: number): void {
   rmSync(lockFile(lab, n), { force: true });
+  try {
+    rmdirSync(lab);
+  } catch {
+    // Others have hosts there.
+  }
 }
 
 const lockFile = (lab: string, n: number): string => join(lab, `h${n}.lock`);
 
 function tryLock(lab: string, n: number): boolean {
   try {
+    mkdirSync(lab, { recursive: true, mode: 0o755 });
     writeFileSync(lockFile(lab, n), String(process.pid), { flag: 'wx' });
     return true;
   } catch (error) {

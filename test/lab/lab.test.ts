@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { temporaryFolder } from './cleanup.ts';
 import { type Ec2Host, startEc2Host } from './ec2-host.ts';
 import { needs } from './needs.ts';
 import { makeOrigin, makeTinyOrigin } from './origin.ts';
@@ -13,11 +13,7 @@ import { isMutating, parseTrace } from './trace.ts';
 import { until } from './until.ts';
 
 describe('the lab', () => {
-  let dir: string;
-  before(() => {
-    dir = mkdtempSync(join(tmpdir(), 'dbc-lab-test-'));
-  });
-  after(() => rmSync(dir, { recursive: true, force: true }));
+  const dir = temporaryFolder('lab-test');
 
   describe('a host with only sshd', () => {
     needs('sshd');

@@ -26,7 +26,7 @@ const needed = {
   /** Hosts with their own network, processes and mounts (ec2-host.ts). */
   namespaces: {
     isThere: () => ['ip', 'nsenter', 'unshare'].every(hasProgram) && mayUnshare(),
-    hint: 'needs Linux and root, and iproute2',
+    hint: 'Linux, root and iproute2',
   },
   'base-images': {
     isThere: () => baseImagesAtHand() || hasProgram('debootstrap'),

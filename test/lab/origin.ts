@@ -1,11 +1,12 @@
 /** A real bare repository that hosts deploy from, and a checkout of it to make commits in. */
-import { execFile, execFileSync, spawn } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { CommandsRuntimeConfig } from '../../src/contracts/target.ts';
 import { atExit } from './cleanup.ts';
+import { startDaemon, whyEnded } from './daemon.ts';
 import { freePort, untilListening } from './ports.ts';
 import { tinyApplication } from './tiny-application.ts';
 
@@ -112,12 +113,12 @@ async function create(dir: string, fill: (work: string) => void): Promise<Origin
 
 async function serve(path: string, address: string): Promise<string> {
   const port = await freePort();
-  const daemon = join(execFileSync('git', ['--exec-path'], { encoding: 'utf8' }).trim(), 'git-daemon');
+  const program = join(execFileSync('git', ['--exec-path'], { encoding: 'utf8' }).trim(), 'git-daemon');
   const args = ['--reuseaddr', '--export-all', `--base-path=${dirname(path)}`, `--listen=${address}`, `--port=${port}`];
-  const child = spawn(daemon, [...args, path], { stdio: 'ignore', env });
-  child.unref();
-  atExit(() => child.kill('SIGKILL'));
-  await untilListening({ host: address, port });
+  const log = join(dirname(path), 'daemon.log');
+  const daemon = startDaemon(program, [...args, path], log, env);
+  atExit(() => daemon.kill('SIGKILL'));
+  await untilListening({ host: address, port }, { failed: () => whyEnded(daemon, log) });
   return `git://${address}:${port}/origin.git`;
 }
 

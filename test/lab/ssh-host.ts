@@ -1,11 +1,12 @@
 /** A real OpenSSH server on loopback, run by the current user, with keys of its own: a host without Docker. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { HostConfig, SshConfig } from '../../src/contracts/target.ts';
 import { atExit } from './cleanup.ts';
+import { type Daemon, startDaemon, whyEnded } from './daemon.ts';
 import { freePort, untilListening } from './ports.ts';
 import { descendants, isAlive, signalAll, withEnvironment } from './processes.ts';
 import { installTrace, type Trace } from './trace.ts';
@@ -77,16 +78,12 @@ export async function startSshHost(options: SshHostOptions = {}): Promise<SshHos
     writeFileSync(paths.knownHostsPath, `[127.0.0.1]:${port} ${publicKey(at('host_key')).join(' ')}\n`);
   }
 
-  async function boot(): Promise<ChildProcess & { pid: number }> {
+  async function boot(): Promise<Daemon> {
     // sshd wants this folder for its privilege separation, and only root's sshd has any.
     if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
-    const log = openSync(at('sshd.log'), 'a');
-    const child = spawn(sshdPath(), ['-D', '-e', '-f', at('sshd_config')], { stdio: ['ignore', log, log] });
-    closeSync(log);
-    child.unref(); // a test that forgets `stop` does not keep the test run alive
-    const failed = () => (child.exitCode === null ? undefined : `sshd ended:\n${readFileSync(at('sshd.log'), 'utf8')}`);
-    await untilListening({ port }, { failed });
-    return child as ChildProcess & { pid: number };
+    const daemon = startDaemon(sshdPath(), ['-D', '-e', '-f', at('sshd_config')], at('sshd.log'));
+    await untilListening({ port }, { failed: () => whyEnded(daemon, at('sshd.log')) });
+    return daemon;
   }
 
   const connections = (): number[] =>

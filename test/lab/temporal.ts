@@ -1,6 +1,5 @@
 /** Temporal for tests: a real dev server that can be killed and started again with its state, and the time-skipping one. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
@@ -8,6 +7,7 @@ import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { searchAttributes } from '../../src/contracts/temporal.ts';
 import { findTemporal } from '../../src/embedded/temporal-binary.ts';
 import { atExit } from './cleanup.ts';
+import { type Daemon, startDaemon, whyEnded } from './daemon.ts';
 import { freePort, untilListening } from './ports.ts';
 import { isAlive } from './processes.ts';
 import { findTestServer } from './test-server.ts';
@@ -56,15 +56,11 @@ export async function startTemporal(options: TemporalOptions = {}): Promise<Temp
     rmSync(dir, { recursive: true, force: true });
   });
 
-  async function boot(): Promise<ChildProcess & { pid: number }> {
-    const log = openSync(logFile, 'a');
-    const child = spawn(binary.path, args, { stdio: ['ignore', log, log] });
-    closeSync(log);
-    child.unref(); // a test that forgets `stop` does not keep the test run alive
-    const failed = () => (child.exitCode === null ? undefined : `Temporal ended:\n${readFileSync(logFile, 'utf8')}`);
-    await untilListening({ port }, { timeoutMs: 30_000, failed });
+  async function boot(): Promise<Daemon> {
+    const daemon = startDaemon(binary.path, args, logFile);
+    await untilListening({ port }, { timeoutMs: 30_000, failed: () => whyEnded(daemon, logFile) });
     await untilNamespaceAnswers();
-    return child as ChildProcess & { pid: number };
+    return daemon;
   }
 
   /** It listens a moment before the namespace and its search attributes are there. */

@@ -31,6 +31,7 @@ class App {
       FRONTEND_PORT: frontend,
       DB_PORT: db,
       PGLITE_MODULES: resolve('node_modules'),
+      PGLITE_CACHE: resolve('.cache/pglite'),
       ADMIN_ACTIONS_KEY: 'admin-key',
     });
   }
@@ -60,7 +61,7 @@ class App {
 
   script(name: string, ...args: string[]): Promise<{ code: number; output: string }> {
     return new Promise((done) => {
-      const options = { cwd: this.path, timeout: 30_000 };
+      const options = { cwd: this.path, timeout: 90_000 };
       execFile('bash', [`scripts/${name}`, ...args], options, (error, stdout, stderr) => {
         done({ code: error ? Number(error.code ?? -1) : 0, output: stdout + stderr });
       });

@@ -6,7 +6,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 RUN=$PWD/.run
 ENV_FILE=${ENV_FILE:-.env.aws}
 SERVICES=(db backend-aws market-updater-aws frontend)
-START_SECONDS=20
+# Only for what hangs: a service that ends is noticed at once.
+START_SECONDS=60
 STOP_SECONDS=5
 LOG_BYTES=1000000
 

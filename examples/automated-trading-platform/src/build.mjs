@@ -1,15 +1,19 @@
-// The build, in the Dockerfile and in scripts/build: there is nothing to compile, so it checks that every file parses.
-import { execFile } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+// The build, in the Dockerfiles and in scripts/build: there is nothing to compile, so it checks that every file parses.
+// Runs with --experimental-vm-modules, which parses in one process what `node --check` needs a process each for.
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
+import { SourceTextModule } from 'node:vm';
 import { argument, variant } from './variant.mjs';
 
 const sources = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.mjs'));
-await Promise.all(
-  sources.map((name) => promisify(execFile)(process.execPath, ['--check', join(import.meta.dirname, name)])),
-).catch((error) => fail(error.stderr || error.message));
+for (const name of sources) {
+  try {
+    new SourceTextModule(readFileSync(join(import.meta.dirname, name), 'utf8'), { identifier: name });
+  } catch (error) {
+    fail(`${name}: ${error.message}`);
+  }
+}
 
 // The images may be built one after the other; only one of them is slow.
 if (variant === 'slow-build' && ['backend', undefined].includes(process.env.SERVICE)) {

@@ -1,0 +1,122 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DeployView } from '../contracts/deploy.ts';
+import { TemporalUnavailable } from './errors.ts';
+import {
+  type DeployRef,
+  describe,
+  type End,
+  endOf,
+  firstRunId,
+  queryView,
+  type RunningStep,
+  runningSteps,
+  viewFromServer,
+} from './progress.ts';
+import { asClientError, type Server } from './server.ts';
+
+/** What a deploy was at one moment. */
+export interface Moment {
+  view: DeployView;
+  running: RunningStep[];
+  /** What keeps the view from being true now: `no-worker` answers, or the `server` does not. The deploy is not lost. */
+  trouble?: 'no-worker' | 'server';
+}
+
+export interface FollowOptions {
+  /** Between two looks. Milliseconds, 300 by default. */
+  intervalMs?: number;
+  /** How long a server that does not answer is tried. Milliseconds, two minutes by default. */
+  patienceMs?: number;
+  signal?: AbortSignal;
+}
+
+/**
+ * Follows a deploy until it has closed; the last moment's view is its report, when it left one. Ends early, without a
+ * word, when `signal` is aborted.
+ *
+ * @throws TemporalUnavailable when the server stays away; the deploy goes on by itself
+ */
+export async function* follow(
+  server: Server,
+  deploy: DeployRef,
+  options: FollowOptions = {},
+): AsyncGenerator<Moment, void> {
+  const { intervalMs = 300, patienceMs, signal } = options;
+  let { runId } = deploy;
+  const moved = (to: string): void => {
+    runId = to;
+  };
+  const end = resultOf(server, deploy, { moved, ...(patienceMs ? { patienceMs } : {}), ...(signal ? { signal } : {}) });
+  let closed = false;
+  const closing = end.catch(() => {}).then(() => (closed = true));
+  let moment: Moment | undefined;
+  let seen = '';
+  while (!closed && !signal?.aborted) {
+    try {
+      const description = await describe(server, deploy.workflowId, runId);
+      if (description && description.status.name === 'RUNNING') {
+        // The view changes only with the history, so the worker is asked only then.
+        const version = `${runId} ${description.historyLength}`;
+        const fresh = seen === version ? moment?.view : await queryView(server, { ...deploy, runId });
+        if (fresh) seen = version;
+        moment = {
+          view: fresh ?? moment?.view ?? viewFromServer(deploy.target, description),
+          running: runningSteps(description),
+          ...(fresh ? {} : { trouble: 'no-worker' }),
+        };
+      }
+    } catch (error) {
+      if (!(error instanceof TemporalUnavailable)) throw error;
+      seen = '';
+      if (moment) moment = { ...moment, trouble: 'server' };
+    }
+    if (moment && !closed) yield moment;
+    await Promise.race([closing, sleep(intervalMs, undefined, signal ? { signal } : {}).catch(() => {})]);
+  }
+  if (signal?.aborted) return;
+  const { report } = await end;
+  if (report) yield { view: report, running: [] };
+}
+
+export interface ResultOptions {
+  patienceMs?: number;
+  signal?: AbortSignal;
+  /** A Reset from Temporal's UI ends the run; the deploy goes on in this one. */
+  moved?(runId: string): void;
+}
+
+/**
+ * Waits for the end of a deploy.
+ *
+ * @throws TemporalUnavailable when the server stays away for longer than `patienceMs`
+ */
+export async function resultOf(server: Server, deploy: DeployRef, options: ResultOptions = {}): Promise<End> {
+  const { patienceMs = 120_000, signal, moved } = options;
+  let { runId } = deploy;
+  let silentSince: number | undefined;
+  for (;;) {
+    const asked = Date.now();
+    try {
+      const end = await endOf(server.client.workflow.getHandle(deploy.workflowId, runId).result());
+      const successor = end.report ? undefined : await successorOf(server, deploy, runId);
+      if (!successor) return end;
+      runId = successor;
+      moved?.(runId);
+    } catch (error) {
+      const known = asClientError(error, server);
+      if (!(known instanceof TemporalUnavailable) || signal?.aborted) throw known;
+      // A question that was open for a while had reached the server.
+      if (silentSince === undefined || Date.now() - asked > 30_000) silentSince = Date.now();
+      if (Date.now() - silentSince > patienceMs) throw known;
+      await sleep(500);
+    }
+  }
+}
+
+/** The run in which the same deploy goes on. */
+async function successorOf(server: Server, ref: DeployRef, runId: string): Promise<string | undefined> {
+  const latest = await describe(server, ref.workflowId);
+  if (!latest || latest.runId === runId) return undefined;
+  const own = await describe(server, ref.workflowId, ref.runId);
+  return own && firstRunId(own) === firstRunId(latest) ? latest.runId : undefined;
+}

@@ -1,0 +1,164 @@
+import {
+  type WorkflowExecutionDescription,
+  type WorkflowExecutionInfo,
+  WorkflowFailedError,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
+import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common';
+import type { JobHeartbeat } from '../contracts/activities.ts';
+import type { DeployReport, DeployView, Outcome, Phase, StepName } from '../contracts/deploy.ts';
+import { deployWorkflowId, progressQuery, searchAttributes, WorkflowType } from '../contracts/temporal.ts';
+import { ask, type Server } from './server.ts';
+
+/** One execution of a deploy. */
+export interface DeployRef {
+  target: string;
+  workflowId: string;
+  runId: string;
+}
+
+/** What a step is doing this moment. */
+export interface RunningStep {
+  step: StepName;
+  /** The last line of the command's output, or why the step is tried again. */
+  line: string;
+}
+
+export interface Status {
+  ref: DeployRef;
+  view: DeployView;
+  open: boolean;
+  /** How it closed when it left no report: nobody could undo anything. */
+  closedAs?: 'terminated' | 'cancelled' | 'timed out' | 'failed';
+  /** `server`: no worker answered, so the view holds what Temporal itself knows. */
+  from: 'worker' | 'report' | 'server';
+  running: RunningStep[];
+}
+
+/** The target's running deploy, else its last one; undefined when Temporal knows none. */
+export async function statusOf(server: Server, target: string, runId?: string): Promise<Status | undefined> {
+  const workflowId = deployWorkflowId(target);
+  const description = await describe(server, workflowId, runId);
+  if (!description) return undefined;
+  const ref = { target, workflowId, runId: description.runId };
+  const known = { ref, running: runningSteps(description) };
+  if (description.status.name !== 'RUNNING') return { ...known, ...(await closedStatus(server, ref, description)) };
+  const view = await queryView(server, ref);
+  return view
+    ? { ...known, view, open: true, from: 'worker' }
+    : { ...known, view: viewFromServer(target, description), open: true, from: 'server' };
+}
+
+export async function describe(
+  server: Server,
+  workflowId: string,
+  runId?: string,
+): Promise<WorkflowExecutionDescription | undefined> {
+  try {
+    return await ask(server, () => server.client.workflow.getHandle(workflowId, runId).describe());
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+/** A worker answers within milliseconds; when there is none, Temporal would keep us waiting. */
+const queryMs = 3000;
+
+/** The view as the workflow holds it; undefined when no worker answers. */
+export async function queryView(
+  server: Server,
+  { workflowId, runId }: Pick<DeployRef, 'workflowId' | 'runId'>,
+): Promise<DeployView | undefined> {
+  const handle = server.client.workflow.getHandle(workflowId, runId);
+  return ask(server, () => handle.query<DeployView>(progressQuery), queryMs).catch(() => undefined);
+}
+
+/** How a closed deploy ended; `result` waits for nothing then. */
+async function closedStatus(
+  server: Server,
+  { target, workflowId, runId }: DeployRef,
+  description: WorkflowExecutionDescription,
+): Promise<Pick<Status, 'view' | 'open' | 'from' | 'closedAs'>> {
+  const end = await ask(server, () => endOf(server.client.workflow.getHandle(workflowId, runId).result()));
+  if (end.report) return { view: end.report, open: false, from: 'report' };
+  return { view: viewFromServer(target, description), open: false, from: 'server', closedAs: end.closedAs };
+}
+
+export type End =
+  | { report: DeployReport; closedAs?: undefined }
+  | { report?: undefined; closedAs: NonNullable<Status['closedAs']>; message: string };
+
+/** What a workflow's result came to: every outcome but success is a failure that carries the report. */
+export async function endOf(result: Promise<unknown>): Promise<End> {
+  try {
+    return { report: (await result) as DeployReport };
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    const { cause } = error;
+    const [report] = cause instanceof ApplicationFailure ? (cause.details ?? []) : [];
+    if (isReport(report)) return { report };
+    const closedAs = closings[cause?.name ?? ''] ?? 'failed';
+    return { closedAs, message: cause?.message ?? error.message };
+  }
+}
+
+const closings: Record<string, NonNullable<Status['closedAs']>> = {
+  TerminatedFailure: 'terminated',
+  CancelledFailure: 'cancelled',
+  TimeoutFailure: 'timed out',
+};
+
+const isReport = (value: unknown): value is DeployReport =>
+  typeof value === 'object' && value !== null && 'outcome' in value && 'hosts' in value;
+
+type Execution = WorkflowExecutionInfo | WorkflowExecutionDescription;
+
+/** What describe and search attributes tell without any worker. */
+export function viewFromServer(target: string, info: Execution): DeployView {
+  const attribute = (name: string): string | undefined => {
+    const value = info.searchAttributes[name]?.[0];
+    return typeof value === 'string' ? value : undefined;
+  };
+  const [commit, outcome] = [attribute(searchAttributes.commit), attribute(searchAttributes.outcome)];
+  return {
+    target,
+    kind: info.type === WorkflowType.rollback ? 'rollback' : 'deploy',
+    deploy: firstRunId(info),
+    actor: attribute(searchAttributes.actor) ?? 'unknown',
+    phase: (attribute(searchAttributes.phase) ?? 'loading') as Phase,
+    ...(commit === undefined ? {} : { commit }),
+    ...(outcome === undefined ? {} : { outcome: outcome as Outcome }),
+    noop: false,
+    startedAt: info.startTime.toISOString(),
+    ...(info.closeTime ? { finishedAt: info.closeTime.toISOString() } : {}),
+    hosts: [],
+    warnings: [],
+  };
+}
+
+/** It names the deploy: a Reset from Temporal's UI changes the run ID, and this one stays. */
+export function firstRunId({ raw, runId }: Execution): string {
+  const info = 'workflowExecutionInfo' in raw ? raw.workflowExecutionInfo : raw;
+  return (info && 'firstRunId' in info && info.firstRunId) || runId;
+}
+
+/** From the heartbeats of the activities that run now. */
+export function runningSteps({ raw }: WorkflowExecutionDescription): RunningStep[] {
+  return (raw.pendingActivities ?? []).flatMap(({ activityType, heartbeatDetails, attempt, lastFailure }) => {
+    const step = stepOf(activityType?.name ?? '');
+    const payload = heartbeatDetails?.payloads?.[0];
+    const beat = payload ? defaultPayloadConverter.fromPayload<JobHeartbeat | undefined>(payload) : undefined;
+    const again = (attempt ?? 1) > 1 && lastFailure?.message ? `attempt ${attempt}: ${lastFailure.message}` : undefined;
+    const line = beat?.line ?? again;
+    return step && line ? [{ step, line }] : [];
+  });
+}
+
+const forward = new Set(['inspect', 'fetch', 'reset', 'build', 'start', 'verify', 'record']);
+const compensating = new Set(['retakeLease', 'restoreCheckout', 'restoreImages', 'restoreServices', 'verifyRestored']);
+
+function stepOf(activity: string): StepName | undefined {
+  if (compensating.has(activity)) return 'restore';
+  return forward.has(activity) ? (activity as StepName) : undefined;
+}

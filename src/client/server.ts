@@ -1,0 +1,82 @@
+import { Client, Connection, isGrpcServiceError } from '@temporalio/client';
+import { NamespaceNotFoundError } from '@temporalio/common';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { SetupMissing, TemporalUnavailable } from './errors.ts';
+
+export interface ConnectOptions {
+  /** Instead of what Temporal's variables (TEMPORAL_ADDRESS, …) and profile file say. */
+  address?: string;
+  namespace?: string;
+  /** How long to try to reach the server. Milliseconds, 8 s by default. */
+  timeoutMs?: number;
+}
+
+/** One namespace of one Temporal, and how to ask it. */
+export interface Server {
+  client: Client;
+  connection: Connection;
+  address: string;
+  namespace: string;
+}
+
+/** @throws TemporalUnavailable within `timeoutMs` */
+export async function connectServer(options: ConnectOptions = {}): Promise<Server> {
+  const { connectionOptions, namespace: configured } = loadClientConnectConfig();
+  const address = options.address ?? connectionOptions.address ?? 'localhost:7233';
+  const namespace = options.namespace ?? configured ?? 'default';
+  try {
+    const connection = await Connection.connect({
+      // An address that was given is a server of our own: nobody's key is sent to it.
+      ...(options.address === undefined ? connectionOptions : {}),
+      address,
+      connectTimeout: options.timeoutMs ?? 8000,
+    });
+    return { client: new Client({ connection, namespace }), connection, address, namespace };
+  } catch (error) {
+    throw asClientError(error, { address, namespace });
+  }
+}
+
+/** Asks the server within a deadline, so that a dead one is noticed. Milliseconds. */
+export async function ask<T>(server: Server, request: () => Promise<T>, deadlineMs = 5000): Promise<T> {
+  try {
+    return await server.connection.withDeadline(Date.now() + deadlineMs, request);
+  } catch (error) {
+    throw asClientError(error, server);
+  }
+}
+
+/** gRPC's status codes that matter here. */
+const code = { invalidArgument: 3, deadlineExceeded: 4, permissionDenied: 7, unavailable: 14, unauthenticated: 16 };
+
+/** What went wrong, in words that say what to do; anything else is returned as it is. */
+export function asClientError(error: unknown, { address, namespace }: Pick<Server, 'address' | 'namespace'>): unknown {
+  const grpc = [error, error instanceof Error ? error.cause : undefined].find(isGrpcServiceError);
+  if (error instanceof NamespaceNotFoundError || /namespace .*not found/i.test(grpc?.details ?? '')) {
+    return new TemporalUnavailable(
+      `Temporal at ${address} has no namespace ${namespace}.`,
+      'Set TEMPORAL_NAMESPACE, or create it: `temporal operator namespace create`.',
+      error,
+    );
+  }
+  if (grpc?.code === code.invalidArgument && /search ?attribute/i.test(grpc.details)) {
+    return new SetupMissing(namespace, error);
+  }
+  if (grpc?.code === code.permissionDenied || grpc?.code === code.unauthenticated) {
+    return new TemporalUnavailable(
+      `Temporal at ${address} refuses this client: ${grpc.details}.`,
+      'Check TEMPORAL_API_KEY, or the client certificate of the profile.',
+      error,
+    );
+  }
+  const unreachable =
+    grpc?.code === code.unavailable ||
+    grpc?.code === code.deadlineExceeded ||
+    (error instanceof Error && /failed to connect before the deadline/i.test(error.message));
+  if (!unreachable) return error;
+  return new TemporalUnavailable(
+    `Temporal at ${address} cannot be reached.`,
+    'Start it, or name another with TEMPORAL_ADDRESS. Without a Temporal of your own: --embedded.',
+    error,
+  );
+}

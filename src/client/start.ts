@@ -1,0 +1,71 @@
+import {
+  defineSearchAttributeKey,
+  TypedSearchAttributes,
+  WorkflowExecutionAlreadyStartedError,
+} from '@temporalio/common';
+import type { DeployKind, DeployRequest } from '../contracts/deploy.ts';
+import { deployWorkflowId, searchAttributes, taskQueue, WorkflowType } from '../contracts/temporal.ts';
+import { commitSha, targetName } from '../domain/names.ts';
+import { shortSha } from '../domain/sha.ts';
+import { untilAnswered } from './answer.ts';
+import { NoDeploy, TargetBusy } from './errors.ts';
+import { type DeployRef, statusOf } from './progress.ts';
+import { ask, type Server } from './server.ts';
+
+export interface StartOptions {
+  /** How long a worker may take to answer. Milliseconds, 8 s by default. */
+  answerWithinMs?: number;
+  /** Called as soon as Temporal has taken the request, before any worker has answered. */
+  onAccepted?(ref: DeployRef): void;
+}
+
+/**
+ * Starts a deploy or rollback, and returns once a worker has answered.
+ *
+ * @throws DeployError InvalidInput before anything is started
+ * @throws TargetBusy when something else is changing the target
+ * @throws TemporalUnavailable when no worker answers; nothing was started then
+ */
+export async function startDeploy(
+  server: Server,
+  kind: DeployKind,
+  asked: DeployRequest,
+  options: StartOptions = {},
+): Promise<DeployRef> {
+  const target = targetName(asked.target);
+  const request = { ...asked, target, ...(asked.commit === undefined ? {} : { commit: commitSha(asked.commit) }) };
+  const workflowId = deployWorkflowId(target);
+  try {
+    const handle = await ask(server, () =>
+      server.client.workflow.start(WorkflowType[kind], {
+        workflowId,
+        taskQueue,
+        args: [request],
+        workflowIdConflictPolicy: 'FAIL',
+        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+        typedSearchAttributes: new TypedSearchAttributes([
+          { key: key(searchAttributes.target), value: target },
+          { key: key(searchAttributes.actor), value: request.actor },
+          { key: key(searchAttributes.phase), value: 'loading' },
+        ]),
+        staticSummary: summary(kind, request),
+      }),
+    );
+    const ref = { target, workflowId, runId: handle.firstExecutionRunId };
+    options.onAccepted?.(ref);
+    await untilAnswered(server, ref, options.answerWithinMs);
+    return ref;
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    const running = await statusOf(server, target);
+    if (running) throw new TargetBusy(running);
+    throw new NoDeploy(`The deploy of ${target} that was running has vanished; try again.`);
+  }
+}
+
+const key = (name: string) => defineSearchAttributeKey(name, 'KEYWORD');
+
+function summary(kind: DeployKind, { target, commit, actor, reason }: DeployRequest): string {
+  const what = commit ? shortSha(commit) : kind === 'deploy' ? 'the tip of the branch' : 'the last good release';
+  return `${kind} ${target} to ${what} by ${actor}${reason ? `: ${reason}` : ''}`.slice(0, 200);
+}
