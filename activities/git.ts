@@ -85,13 +85,16 @@ none=$(git hash-object -t tree /dev/null | tr '0-9a-f' 0)
 note() { (umask 077; printf '%s\\n' "$2" >"$own/.$1" && mv "$own/.$1" "$own/$1"); }
 head_is() { [ "$(git rev-parse --quiet --verify HEAD)" = "$1" ]; }
 create_ref() { git update-ref "$1" "$2" "$none" 2>/dev/null || git rev-parse --quiet --verify "$1" >/dev/null; }
-stash() { git stash create "$1" 2>/dev/null || stash_files "$1"; }
-# In the midst of a merge, or after \`git add -N\`, git stash refuses: then the files count, whatever the index says.
-stash_files() {
-  local index tree
-  index=$(git rev-parse --git-path index) && cp "$index" "$index.dbc" &&
-    GIT_INDEX_FILE=$index.dbc git add --update && tree=$(GIT_INDEX_FILE=$index.dbc git write-tree) && rm -f "$index.dbc" &&
-    git commit-tree -p HEAD -p "$(git commit-tree -p HEAD -m "$1" "$tree")" -m "$1" "$tree"
+# Files and index as a commit whose second parent is the index, as \`git stash\` keeps them; nothing when there is no change.
+# By hand, as git stash refuses in the midst of a merge. Then, and after \`git add -N\`, the files count and not the index.
+stash() {
+  local index files staged
+  index=$(git rev-parse --git-path index)
+  cp "$index" "$index.dbc" && GIT_INDEX_FILE=$index.dbc git add --update :/ &&
+    files=$(GIT_INDEX_FILE=$index.dbc git write-tree) && rm -f "$index.dbc" || return
+  staged=$(git write-tree 2>/dev/null) || staged=$files
+  if [ "$files $staged" = "$(git rev-parse 'HEAD^{tree}') $(git rev-parse 'HEAD^{tree}')" ]; then return; fi
+  git commit-tree -p HEAD -p "$(git commit-tree -p HEAD -m "$1" "$staged")" -m "$1" "$files"
 }
 in_submodules() { if [ -f .gitmodules ]; then git submodule --quiet foreach --recursive "$1"; fi; }
 update_submodules() { if [ -f .gitmodules ]; then git submodule update --init --recursive --force; fi; }
@@ -205,16 +208,17 @@ set_aside() {
 }
 # Files and index as they were when $1 was stashed; any number of times, and after having been killed in the midst of it.
 put_back() {
-  if ! git rev-parse --verify --quiet "$1" >/dev/null; then return 0; fi
-  echo "Putting the manual changes back"
-  if head_is "$(git rev-parse "$1^1")"; then
-    set_aside "$1"
-    git read-tree --reset -u "$1"
-    update_submodules
-    git read-tree "$1^2"
-    git update-index -q --refresh || true
-  else
-    git stash apply --index --quiet "$1"
+  if git rev-parse --verify --quiet "$1" >/dev/null; then
+    echo "Putting the manual changes back"
+    if head_is "$(git rev-parse "$1^1")"; then
+      set_aside "$1"
+      git read-tree --reset -u "$1"
+      update_submodules
+      git read-tree "$1^2"
+      git update-index -q --refresh || true
+    else
+      git stash apply --index --quiet "$1"
+    fi
   fi
   in_submodules 'if [ "$(git rev-parse -q --verify "'"$1"'^1")" = "$(git rev-parse HEAD)" ]; then git read-tree --reset -u "'"$1"'" && git read-tree "'"$1"'^2"; fi'
 }

@@ -14,11 +14,12 @@ clock
 began=$now
 
 # The log is written by a process of its own, so that it can be capped without hurting the command, whose output goes on
-# into nothing. dd writes each piece at once, which is what makes the log worth following.
+# into nothing. cat writes each piece as it comes, which is what makes the log worth following; it fails at the limit for
+# the size of files, which counts in 512 bytes, or when the disk is full.
 (
-  trap '' TERM INT HUP
-  dd bs=65536 iflag=count_bytes count="$log_bytes" >>"$job/log" 2>/dev/null
-  [ "$(stat -c %s "$job/log")" -lt "$log_bytes" ] || printf '\n[the log ends here: %s bytes are kept]\n' "$log_bytes" >>"$job/log"
+  trap '' TERM INT HUP XFSZ
+  (ulimit -f $(((log_bytes + 511) / 512)) && exec cat) >>"$job/log" 2>/dev/null ||
+    printf '\n[the log ends here: at most %s bytes are kept]\n' "$log_bytes" >>"$job/log"
   exec cat >/dev/null
 ) <"$job/pipe" &
 logger=$!

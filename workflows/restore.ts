@@ -9,8 +9,6 @@ import { compensation } from './policies.ts';
 
 /** With less time than this left, another pass is not begun. */
 const leastMs = 5_000;
-/** Temporal ends a pass when its time is up. Hearing of it this much later means that no worker was there to try. */
-const absentMs = 60_000;
 
 /**
  * The compensation: makes the host what its snapshot says, and proves it. All of it is tried again until it holds or
@@ -22,6 +20,8 @@ const absentMs = 60_000;
 export async function restoreHost(run: HostRun, failedSha: string): Promise<void> {
   const { target, alias, progress } = run;
   const { restoreMs } = target.timeouts;
+  // Temporal ends a pass when its time is up. Hearing of it this much later means that no worker was there to try.
+  const absentMs = Math.min(restoreMs, 60_000);
   let giveUpAt = Date.now() + restoreMs;
   let last: Problem | undefined;
   progress.step(alias, 'restore', 'running');

@@ -16,6 +16,8 @@ export async function startSandboxSsh(options: {
   hostKey: string;
   authorizedKey: string;
   home: string;
+  /** More variables of every session. */
+  env: Record<string, string>;
 }): Promise<SandboxSsh> {
   const allowed = ssh2.utils.parseKey(options.authorizedKey);
   if (allowed instanceof Error) throw allowed;
@@ -35,7 +37,9 @@ export async function startSandboxSsh(options: {
       else context.reject(['publickey']);
     });
     client.on('session', (accept) => {
-      accept().on('exec', (acceptExec, _reject, { command }) => run(acceptExec(), command, options.home));
+      accept().on('exec', (acceptExec, _reject, { command }) =>
+        run(acceptExec(), command, { ...process.env, ...options.env, HOME: options.home }),
+      );
     });
   });
   await new Promise<void>((resolve, reject) => {
@@ -51,8 +55,8 @@ export async function startSandboxSsh(options: {
   };
 }
 
-function run(channel: ssh2.ServerChannel, command: string, home: string): void {
-  const child = spawn('/bin/sh', ['-c', command], { cwd: home, env: { ...process.env, HOME: home } });
+function run(channel: ssh2.ServerChannel, command: string, env: NodeJS.ProcessEnv): void {
+  const child = spawn('/bin/sh', ['-c', command], { cwd: env['HOME'], env });
   channel.pipe(child.stdin);
   child.stdin.on('error', () => {});
   child.stdout.pipe(channel, { end: false });

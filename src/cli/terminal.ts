@@ -3,8 +3,8 @@ import pc from 'picocolors';
 export type Colors = ReturnType<typeof pc.createColors>;
 
 export interface OutputFlags {
-  json?: true | undefined;
-  quiet?: true | undefined;
+  json?: boolean | undefined;
+  quiet?: boolean | undefined;
   /** False with `--no-color`. */
   color?: boolean | undefined;
 }

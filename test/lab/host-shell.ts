@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { programText, runner } from '../../activities/ssh/host-program.ts';
-import { processTable, signalAll, withEnvironment } from './processes.ts';
+import { signalAll, withEnvironment } from './processes.ts';
 
 /** What `sh` is on a host: dash on Debian and Ubuntu, bash on Amazon Linux. */
 export const shells = ['dash', 'bash'].flatMap((name) => {
@@ -70,6 +70,10 @@ export class ShellHost {
     return existsSync(join(this.state, path));
   }
 
+  repositoryFile(path: string): string {
+    return readFileSync(join(this.repository, path), 'utf8');
+  }
+
   words(operation: string, ...args: (string | number)[]): string[] {
     return [nonce, this.repository, '', operation, ...args.map(String)];
   }
@@ -86,7 +90,8 @@ export class ShellHost {
 
   async send(text: string, onLog?: (log: Buffer) => void): Promise<ShellAnswer> {
     const child = this.start(text);
-    const [out, errors]: Buffer[][] = [[], []];
+    const out: Buffer[] = [];
+    const errors: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => {
       out.push(chunk);
       onLog?.(Buffer.concat(out));
@@ -98,6 +103,10 @@ export class ShellHost {
 
   call(operation: string, ...args: (string | number)[]): Promise<ShellAnswer> {
     return this.send(programText(this.words(operation, ...args)));
+  }
+
+  callWords(words: string[]): Promise<ShellAnswer> {
+    return this.send(programText(words));
   }
 
   /** Takes the lease for `deploy` and returns its number. */
@@ -163,4 +172,11 @@ function commandLine(pid: number): string {
   }
 }
 
-export const isRunning = (pid: number): boolean => processTable().some((entry) => entry.pid === pid);
+/** Unlike a signal 0, this does not take a zombie for a process: whoever adopts orphans may be slow to reap them. */
+export function isRunning(pid: number): boolean {
+  try {
+    return !/^\d+ \(.*\) Z /s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}

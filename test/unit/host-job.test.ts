@@ -5,8 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { programText } from '../../activities/ssh/host-program.ts';
-import { ShellHost, shells, until } from '../lab/host-shell.ts';
-import { isAlive } from '../lab/processes.ts';
+import { isRunning, ShellHost, shells, until } from '../lab/host-shell.ts';
 
 const mode = (path: string): string => (statSync(path).mode & 0o777).toString(8);
 
@@ -94,7 +93,7 @@ for (const shell of shells) {
       follower.stdout.destroy();
       follower.stderr.destroy();
       await until(() => follower.exitCode !== null || follower.signalCode !== null, 'the follower has ended');
-      assert.ok(isAlive(await pidOf('pid')), 'the command runs');
+      assert.ok(isRunning(await pidOf('pid')), 'the command runs');
     });
 
     it('is refused without the lease, and with another number than that of the lease', async () => {
@@ -116,7 +115,7 @@ for (const shell of shells) {
       const [runner = 0] = host.file('jobs/job/pid').split(' ').map(Number);
       process.kill(runner, 'SIGKILL');
       assert.equal((await following).one('ended'), 'gone 0');
-      assert.ok(!isAlive(pid));
+      assert.ok(!isRunning(pid));
       assert.equal((await host.run('job', { command: '' })).one('ended'), 'gone 0');
     });
 
@@ -126,7 +125,7 @@ for (const shell of shells) {
       follower.kill('SIGKILL');
       for (const file of ['boot', 'pid']) editJob('job', file, (text) => text.replace(/\w{8}-\w{4}-[-\w]+/, 'older'));
       assert.equal((await host.run('job', { command: '' })).one('ended'), 'lost 0');
-      assert.ok(isAlive(pid), 'a process of another boot is not touched');
+      assert.ok(isRunning(pid), 'a process of another boot is not touched');
     });
 
     it('is voided when its starter died before it started, and a runner that wakes up later does nothing', async () => {
@@ -167,14 +166,14 @@ for (const shell of shells) {
 
       it('kills what ignores TERM when the grace time is over', async () => {
         const following = host.run('job', {
-          command: `trap '' TERM INT HUP; (trap '' TERM; while :; do sleep 0.1; done) & echo $$ >pid; while :; do sleep 0.2; done`,
+          command: `trap '' TERM INT HUP; (trap '' TERM; while :; do sleep 0.11; done) & echo $$ >pid; while :; do sleep 0.13; done`,
         });
         const pid = await pidOf('pid');
         const { answer, ms } = await cancel(1);
         assert.equal(answer.one('ended')?.split(' ')[0], 'cancelled');
         assert.ok(ms >= 1000 && ms < 4000, `${ms} ms`);
-        assert.ok(!isAlive(pid));
-        assert.deepEqual(host.processes('sleep 0.'), []);
+        assert.ok(!isRunning(pid));
+        assert.deepEqual(host.processes('sleep 0.1'), []);
         assert.equal((await following).one('ended')?.split(' ')[0], 'cancelled');
       });
 
@@ -184,7 +183,7 @@ for (const shell of shells) {
         process.kill(pid, 'SIGSTOP');
         const { ms } = await cancel(5);
         assert.ok(ms < 3000, `${ms} ms`);
-        assert.ok(!isAlive(pid));
+        assert.ok(!isRunning(pid));
         await following;
       });
 
@@ -210,7 +209,7 @@ for (const shell of shells) {
         await host.run('job', { command: 'sleep 30 & echo $! >pid' });
         const { answer } = await cancel();
         assert.equal(answer.one('ended')?.split(' ')[0], '0');
-        assert.ok(isAlive(await pidOf('pid')));
+        assert.ok(isRunning(await pidOf('pid')));
       });
 
       it('spares a process that got the PID of a dead runner', async () => {
@@ -220,7 +219,7 @@ for (const shell of shells) {
         editJob('job', 'pid', (text) => text.replace(/^(\d+) \d+/, '$1 1'));
         const { answer } = await cancel();
         assert.equal(answer.one('ended')?.split(' ')[0], 'cancelled');
-        assert.ok(isAlive(victim));
+        assert.ok(isRunning(victim));
         assert.equal((await following).one('ended')?.split(' ')[0], 'cancelled');
       });
     });
@@ -239,7 +238,7 @@ for (const shell of shells) {
         deadline: 1,
       });
       assert.match(answer.one('ended') ?? '', /^deadline [12]$/);
-      assert.ok(!isAlive(await pidOf('group')));
+      assert.ok(!isRunning(await pidOf('group')));
     });
 
     it('kills a command that ignores its deadline', async () => {
@@ -248,11 +247,21 @@ for (const shell of shells) {
     });
 
     it('caps the log, says so in it, and lets the command go on', async () => {
-      const answer = await host.run('job', { command: 'yes | head -c 100000; echo done >finished', logBytes: 10_001 });
-      const marker = '\n[the log ends here: 10001 bytes are kept]\n';
-      assert.equal(answer.log.subarray(10_001).toString(), marker);
+      const command = 'for i in {1..3000}; do echo "line $i"; done; echo done >finished';
+      const answer = await host.run('job', { command, logBytes: 10_240 });
+      const marker = '\n[the log ends here: at most 10240 bytes are kept]\n';
+      assert.equal(answer.log.subarray(10_240).toString(), marker);
       assert.deepEqual(lines('finished'), ['done']);
       assert.equal(answer.one('ended'), '0 0');
+    });
+
+    it('keeps a log of many small pieces whole when it is below the cap', async () => {
+      const answer = await host.run('job', {
+        command: 'for i in {1..2000}; do echo "line $i"; done',
+        logBytes: 65_536,
+      });
+      assert.equal(answer.log.toString().trim().split('\n').at(-1), 'line 2000');
+      assert.equal(answer.log.toString().split('\n').length, 2001);
     });
 
     it('takes 100 MB of output in seconds', async () => {

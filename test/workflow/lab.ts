@@ -1,6 +1,6 @@
 import { ApplicationFailure, type Client, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DefaultLogger, type NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { DeployReport, DeployRequest, DeployView, Phase } from '../../src/contracts/deploy.ts';
 import {
   abortSignal,
@@ -13,6 +13,7 @@ import {
 import { createTimeSkipping } from '../lab/temporal.ts';
 import { workflowBundle } from './bundle.ts';
 import { type Model, modelActivities } from './model.ts';
+import { quietRuntime } from './quiet-runtime.ts';
 
 export interface StartOptions extends Partial<DeployRequest> {
   type?: string;
@@ -40,8 +41,6 @@ export class Lab {
   readonly #models = new Map<string, Model>();
   readonly #connection: NativeConnection;
   readonly #close: () => Promise<void>;
-  /** Lets this much of the server's time pass. */
-  sleep: (ms: number) => Promise<void> = () => Promise.reject(new Error('this server does not skip time'));
   #worker: Worker | undefined;
   #running: Promise<void> | undefined;
 
@@ -58,12 +57,11 @@ export class Lab {
       namespace: env.client.options.namespace,
       searchAttributes: Object.fromEntries(Object.values(searchAttributes).map((name) => [name, keyword])),
     });
-    const lab = await Lab.on(env.client, env.nativeConnection, () => env.teardown());
-    lab.sleep = (ms) => env.sleep(ms);
-    return lab;
+    return Lab.on(env.client, env.nativeConnection, () => env.teardown());
   }
 
   static async on(client: Client, connection: NativeConnection, close: () => Promise<void>): Promise<Lab> {
+    quietRuntime();
     const lab = new Lab(client, connection, close);
     lab.#worker = await lab.worker({ taskQueue });
     lab.#running = lab.#worker.run();
@@ -73,7 +71,7 @@ export class Lab {
   /** Another worker on the same server, to be run and shut down by the test. */
   async worker(options: { taskQueue: string; only?: 'workflows' | 'activities' }): Promise<Worker> {
     // A worker that a test shuts down keeps no workflow, because the server would wait for it to come back.
-    const maxCachedWorkflows = options.only === 'workflows' ? 0 : 50;
+    const maxCachedWorkflows = options.taskQueue === taskQueue ? 50 : 0;
     const workflows: Partial<WorkerOptions> = { workflowBundle: await workflowBundle(), maxCachedWorkflows };
     const activities: Partial<WorkerOptions> = { activities: modelActivities((name) => this.#models.get(name)) };
     return Worker.create({
@@ -165,12 +163,3 @@ export async function replayAll(): Promise<void> {
 }
 
 const histories: { workflowId: string; history: History }[] = [];
-
-let quiet = false;
-
-/** Failing activities are what these tests are about; a worker would log each of them. */
-function quietRuntime(): void {
-  if (quiet) return;
-  quiet = true;
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
-}

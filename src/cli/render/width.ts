@@ -6,7 +6,7 @@ export function widthOf(text: string): number {
 }
 
 /** The text cut to a number of columns, with … where something is missing. */
-export function fit(text: string, columns: number): string {
+export function cutTo(text: string, columns: number): string {
   if (widthOf(text) <= columns) return text;
   let kept = '';
   let width = 0;

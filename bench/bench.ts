@@ -1,0 +1,125 @@
+/**
+ * `npm run bench`: what a deploy costs beside what people use today, as ratios of one alternating run, and the sizes that
+ * have a budget. Numbers in the documentation come from here.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { deployWorkflowId } from '../src/contracts/temporal.ts';
+import { makeTinyOrigin } from '../test/lab/origin.ts';
+import { sshArguments } from '../test/lab/ssh-client.ts';
+import { startSshHost } from '../test/lab/ssh-host.ts';
+import { startTemporal } from '../test/lab/temporal.ts';
+import { startWorkerProcess } from '../test/lab/worker-process.ts';
+import { fabricPython, fabricScript } from './fabric.ts';
+
+const rounds = Number(process.argv[2] ?? 14);
+const root = join(import.meta.dirname, '..');
+const main = join(root, 'dist/src/cli/main.js');
+if (!existsSync(main))
+  execFileSync(process.execPath, ['scripts/bootstrap.mjs', 'scripts/build.ts'], { cwd: root, stdio: 'inherit' });
+
+const dir = mkdtempSync(join(tmpdir(), 'dbc-bench-'));
+const host = await startSshHost({ trace: [] });
+const origin = await makeTinyOrigin(dir);
+const checkout = join(dir, 'app');
+execFileSync('git', ['clone', '--quiet', origin.path, checkout]);
+const health = createServer((_, response) => response.end('{"status":"PASS"}'));
+await new Promise<void>((resolve) => health.listen(0, '127.0.0.1', resolve));
+const url = `http://127.0.0.1:${(health.address() as AddressInfo).port}/api/health`;
+const configPath = join(dir, 'deploy.yaml');
+writeFileSync(
+  configPath,
+  `targets:
+  bench:
+    hosts: [{ name: web-1, address: 127.0.0.1, user: ${host.host.user}, port: ${host.host.port} }]
+    ssh: { privateKey: { file: ${host.privateKeyPath} }, knownHosts: ${host.knownHostsPath} }
+    repository: { path: ${checkout}, branch: main }
+    commands: { build: 'true', start: 'true', stop: 'true', status: 'true' }
+    wait: 0
+    verify: { passes: 1, interval: 100ms, deadline: 10s }
+    health: [{ name: app, url: '${url}', expect: { passes: body.status == "PASS" } }]
+`,
+);
+const temporal = await startTemporal();
+const worker = await startWorkerProcess(configPath, temporal.env);
+const sha = origin.first;
+
+/** The recipe of the playbook, as one script over one connection: the floor that a user knows. */
+const recipe = [
+  `cd ${checkout}`,
+  'git fetch --no-tags origin main',
+  `git checkout --force -B main ${sha}`,
+  `git reset --hard ${sha}`,
+  'true # build and start',
+  'true # status',
+  `curl -fsS ${url}`,
+  'git rev-parse HEAD',
+];
+const python = fabricPython(join(root, '.cache/bench'));
+writeFileSync(join(dir, 'fabric_deploy.py'), fabricScript(host, recipe));
+
+const contestants: Record<string, () => number> = {
+  'plain ssh script': () => timed('ssh', [...sshArguments(host), 'bash -s'], `set -e\n${recipe.join('\n')}\n`),
+  fabric: () => timed(python, [join(dir, 'fabric_deploy.py')]),
+  'dbc deploy (no-op)': () => timed(process.execPath, [main, 'deploy', 'bench', '--commit', sha, '--quiet']),
+};
+
+function timed(command: string, args: string[], input = ''): number {
+  const began = performance.now();
+  const { status, stderr, error } = spawnSync(command, args, {
+    input,
+    encoding: 'utf8',
+    timeout: 60_000,
+    env: { ...process.env, ...temporal.env },
+  });
+  const seconds = (performance.now() - began) / 1000;
+  if (status !== 0) throw new Error(`${command} ${args[0]}: exit ${status} ${error ?? ''}\n${stderr}`);
+  return seconds;
+}
+
+const median = (values: number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+
+try {
+  const times = new Map(Object.keys(contestants).map((name) => [name, [] as number[]]));
+  // The first of each is a warm-up: connections, caches, and the release that makes the others no-ops.
+  for (const run of Object.values(contestants)) run();
+  const handshakesBefore = handshakes();
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, run] of Object.entries(contestants)) times.get(name)?.push(run());
+  }
+  const plain = median(times.get('plain ssh script') ?? []);
+  console.log(`\nA no-op deploy to one host, wait 0, worker warm; median of ${rounds} alternating runs\n`);
+  console.log('| what | median | min | × plain script |\n| --- | --- | --- | --- |');
+  for (const [name, values] of times) {
+    console.log(
+      `| ${name} | ${median(values).toFixed(2)} s | ${Math.min(...values).toFixed(2)} s | ${(median(values) / plain).toFixed(2)} |`,
+    );
+  }
+  const connection = await Connection.connect({ address: temporal.address });
+  const description = await new Client({ connection }).workflow.getHandle(deployWorkflowId('bench')).describe();
+  const history = await new Client({ connection }).workflow.getHandle(deployWorkflowId('bench')).fetchHistory();
+  await connection.close();
+  const memory = Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${worker.pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
+  console.log('\n| what | measured | budget |\n| --- | --- | --- |');
+  console.log(
+    `| SSH handshakes of ${rounds} deploys, worker warm | ${handshakes() - handshakesBefore - 2 * rounds} | 0 |`,
+  );
+  console.log(`| events in the history of a deploy | ${history.events?.length ?? 0} | < 100 |`);
+  console.log(`| bytes of that history | ${description.historySize ?? 0} | < 150,000 |`);
+  console.log(`| worker memory after ${rounds + 1} deploys | ${memory.toFixed(0)} MB | < 250 MB |`);
+} finally {
+  await worker.stop();
+  await temporal.stop();
+  await host.stop();
+  health.close();
+  rmSync(dir, { recursive: true, force: true });
+}
+
+function handshakes(): number {
+  return host.log().match(/Accepted publickey/g)?.length ?? 0;
+}

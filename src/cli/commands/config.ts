@@ -1,0 +1,27 @@
+import { ExitCode } from '../../contracts/errors.ts';
+import { defaultConfig } from '../flags.ts';
+import type { OutputFlags, Terminal } from '../terminal.ts';
+
+export interface ConfigFlags extends OutputFlags {
+  config?: string | undefined;
+}
+
+/** `dbc config`: checks deploy.yaml and prints what is in force, defaults filled in. It holds no secrets. */
+export async function config(terminal: Terminal, target: string | undefined, flags: ConfigFlags): Promise<ExitCode> {
+  const { loadConfigFile, resolveTarget } = await import('../../config/load.ts');
+  const file = await loadConfigFile(flags.config ?? defaultConfig);
+  const names = target === undefined ? Object.keys(file.targets) : [target];
+  const targets = Object.fromEntries(
+    names.map((name) => {
+      const { name: _, ...rest } = resolveTarget(file, name, process.env);
+      return [name, rest];
+    }),
+  );
+  if (terminal.json) {
+    terminal.printJson({ targets });
+  } else {
+    const { stringify } = await import('yaml');
+    terminal.print(stringify({ targets }, { lineWidth: 0 }).trimEnd());
+  }
+  return ExitCode.succeeded;
+}

@@ -1,0 +1,104 @@
+import type { Answer } from '../../contracts/activities.ts';
+import { ExitCode } from '../../contracts/errors.ts';
+import { formatDuration } from '../../domain/duration.ts';
+import { answersOf } from '../ask-hosts.ts';
+import { commandFailure } from '../failure.ts';
+import type { TemporalFlags } from '../flags.ts';
+import { type Session, withSession } from '../session.ts';
+import type { Colors, Terminal } from '../terminal.ts';
+
+/** One thing that a deploy needs, and whether it is there. */
+export interface Finding {
+  level: 'ok' | 'warning' | 'error';
+  about: string;
+  message: string;
+  hint?: string;
+}
+
+/** `dbc doctor`: everything that a deploy needs, all findings at once. */
+export async function doctor(terminal: Terminal, target: string | undefined, flags: TemporalFlags): Promise<ExitCode> {
+  const { findings, exitCode } = await withSession(terminal, flags, (session) => examine(session, target)).catch(
+    (error: unknown) => giveUp('Temporal', error),
+  );
+  if (terminal.json) terminal.printJson({ ...(target ? { target } : {}), exitCode, findings });
+  else terminal.print(...findings.flatMap((finding) => findingLines(finding, terminal.colors)));
+  return exitCode;
+}
+
+interface Examined {
+  findings: Finding[];
+  exitCode: ExitCode;
+}
+
+async function examine(session: Session, target: string | undefined): Promise<Examined> {
+  const findings = [await aboutServer(session), await aboutSetup(session), await aboutWorkers(session)];
+  let exitCode: ExitCode = findings.some(({ level }) => level === 'error') ? ExitCode.failed : ExitCode.succeeded;
+  if (target !== undefined) {
+    try {
+      const hosts = (await answersOf(session, target, { ask: 'doctor' })).flatMap(aboutHost);
+      findings.push(...hosts);
+      if (hosts.some(({ level }) => level === 'error')) exitCode = ExitCode.failed;
+    } catch (error) {
+      const failed = giveUp(target, error);
+      findings.push(...failed.findings);
+      exitCode = failed.exitCode;
+    }
+  }
+  return { findings, exitCode };
+}
+
+/** What cannot be reached is a finding too, and keeps its exit code. */
+function giveUp(about: string, error: unknown): Examined {
+  const { type, message, hint, exitCode } = commandFailure(error);
+  if (type === 'Unexpected') throw error;
+  return { findings: [{ level: 'error', about, message, ...(hint ? { hint } : {}) }], exitCode };
+}
+
+async function aboutServer({ client }: Session): Promise<Finding> {
+  const version = await client.serverVersion();
+  return {
+    level: 'ok',
+    about: 'Temporal',
+    message: `${client.address}, namespace ${client.namespace}, server ${version}`,
+  };
+}
+
+async function aboutSetup({ client }: Session): Promise<Finding> {
+  const about = 'search attributes';
+  const { present, missing, wrongType } = await client.setupState();
+  if (missing.length === 0 && wrongType.length === 0) return { level: 'ok', about, message: present.join(', ') };
+  const message = [
+    ...(missing.length > 0 ? [`missing: ${missing.join(', ')}`] : []),
+    ...(wrongType.length > 0 ? [`not of type Keyword: ${wrongType.join(', ')}`] : []),
+  ].join('; ');
+  return { level: 'error', about, message, hint: 'Register them: `dbc setup`.' };
+}
+
+async function aboutWorkers({ client }: Session): Promise<Finding> {
+  const about = 'worker';
+  const found = await client.pollers();
+  const seen = found.map(({ identity, lastSeen }) =>
+    lastSeen ? `${identity} polled ${formatDuration(Math.max(1000, Date.now() - lastSeen.getTime()))} ago` : identity,
+  );
+  if (found.length > 0) return { level: 'ok', about, message: seen.join(', ') };
+  return { level: 'error', about, message: 'nobody polls the task queue', hint: 'Start one: `dbc serve`.' };
+}
+
+function aboutHost({ host, address, findings, problem }: Answer): Finding[] {
+  const about = `${host} (${address})`;
+  if (problem) {
+    const { type, message, hint } = problem;
+    return [{ level: 'error', about, message: `${type}: ${message}`, ...(hint ? { hint } : {}) }];
+  }
+  const { errors = [], warnings = [] } = findings ?? {};
+  if (errors.length + warnings.length === 0) return [{ level: 'ok', about, message: 'ready for a deploy' }];
+  return [
+    ...errors.map((message): Finding => ({ level: 'error', about, message })),
+    ...warnings.map((message): Finding => ({ level: 'warning', about, message })),
+  ];
+}
+
+export function findingLines({ level, about, message, hint }: Finding, c: Colors): string[] {
+  const mark = { ok: c.green('✓'), warning: c.yellow('!'), error: c.red('✗') }[level];
+  return [`${mark} ${about}: ${message}`, ...(hint ? [`    ${hint}`] : [])];
+}

@@ -1,0 +1,69 @@
+import { ExitCode } from '../../contracts/errors.ts';
+import { defaultConfig } from '../flags.ts';
+import type { OutputFlags, Terminal } from '../terminal.ts';
+
+export interface ServeFlags extends OutputFlags {
+  config?: string | undefined;
+  dev?: boolean | undefined;
+}
+
+/** `dbc serve`: a worker for an existing Temporal; with `--dev` also a private Temporal with its UI. */
+export async function serve(terminal: Terminal, { config = defaultConfig, dev }: ServeFlags): Promise<ExitCode> {
+  const log = (line: string): void => terminal.note(line);
+  const { loadConfigFile } = await import('../../config/load.ts');
+  const { targets } = await loadConfigFile(config);
+  const interrupted = interruption();
+  const worker = dev ? await serveDev(terminal, config, log) : await serveExisting(config, log);
+  terminal.note(
+    `Serving ${Object.keys(targets).join(', ')} of ${config}. Ctrl-C stops; a deploy that runs goes on when a worker is back.`,
+  );
+  const name = await Promise.race([interrupted, worker.stopped]);
+  if (name) terminal.note(`${name}: stopping`);
+  await worker.stop();
+  return ExitCode.succeeded;
+}
+
+interface Serving {
+  /** Settles when the worker has ended by itself. */
+  stopped: Promise<void>;
+  stop(): Promise<void>;
+}
+
+async function serveExisting(configPath: string, log: (line: string) => void): Promise<Serving> {
+  // Asked first, as its errors say what to do.
+  const { connect } = await import('../../client/index.ts');
+  const client = await connect();
+  const { missing } = await client.setupState().catch(() => ({ missing: [] }));
+  if (missing.length > 0)
+    log(`Search attributes are missing (${missing.join(', ')}): run \`dbc setup\` before a deploy.`);
+  await client.close();
+  const { serve: startWorker } = await import('../../../worker/serve.ts');
+  return startWorker({ configPath, env: process.env, log });
+}
+
+async function serveDev(terminal: Terminal, configPath: string, log: (line: string) => void): Promise<Serving> {
+  const { startEmbedded } = await import('../../embedded/embedded.ts');
+  const { address, namespace, uiUrl, stop } = await startEmbedded({ configPath, env: process.env, ui: true, log });
+  if (terminal.json) {
+    terminal.printJson({ event: 'serving', address, namespace, uiUrl });
+  } else {
+    terminal.print(
+      `Temporal: ${address}, namespace ${namespace}${uiUrl ? `; its UI: ${uiUrl}` : ''}`,
+      'For dbc in other terminals:',
+      `  export TEMPORAL_ADDRESS=${address} TEMPORAL_NAMESPACE=${namespace}${uiUrl ? ` TEMPORAL_UI=${uiUrl}` : ''}`,
+    );
+  }
+  return { stopped: new Promise(() => {}), stop };
+}
+
+/** The first signal stops in order, a second one at once. */
+function interruption(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.once(name, () => {
+        resolve(name);
+        process.once(name, () => process.exit(ExitCode.failed));
+      });
+    }
+  });
+}

@@ -1,0 +1,74 @@
+import { NoDeploy } from '../../client/errors.ts';
+import type { ListedDeploy, Status } from '../../client/index.ts';
+import { ExitCode } from '../../contracts/errors.ts';
+import { shortSha } from '../../domain/sha.ts';
+import { cleaned } from '../clean.ts';
+import type { TemporalFlags } from '../flags.ts';
+import { liveLines } from '../render/live.ts';
+import { summary } from '../render/summary.ts';
+import { minute, table } from '../render/table.ts';
+import { type Session, withSession } from '../session.ts';
+import type { Colors, Terminal } from '../terminal.ts';
+
+/** `dbc status`: what runs now, who started it, which step; and the last ones. */
+export function status(terminal: Terminal, target: string | undefined, flags: TemporalFlags): Promise<ExitCode> {
+  return withSession(terminal, flags, (session) =>
+    target === undefined ? allTargets(terminal, session) : oneTarget(terminal, session, target),
+  );
+}
+
+async function allTargets(terminal: Terminal, { client }: Session): Promise<ExitCode> {
+  const listed = cleaned(await client.listDeploys({ limit: 200 }));
+  const latest = new Map<string, ListedDeploy>();
+  // Running ones come first, then the newest.
+  for (const one of listed) if (!latest.has(one.view.target)) latest.set(one.view.target, one);
+  const deploys = [...latest.values()];
+  if (terminal.json) terminal.printJson({ deploys });
+  else if (deploys.length === 0) terminal.print('Temporal knows no deploy.');
+  else terminal.print(...deployTable(deploys, terminal.colors));
+  return ExitCode.succeeded;
+}
+
+async function oneTarget(terminal: Terminal, session: Session, target: string): Promise<ExitCode> {
+  const { client } = session;
+  const found = await client.progress(target);
+  if (!found) throw new NoDeploy(`Temporal knows no deploy of ${target}.`);
+  const now = cleaned(found);
+  const last = cleaned(await client.listDeploys({ target, limit: 6 })).filter(({ runId }) => runId !== now.ref.runId);
+  const link = session.link(now.ref);
+  if (terminal.json) {
+    terminal.printJson({ ...now, ...(link ? { link } : {}), last });
+    return ExitCode.succeeded;
+  }
+  terminal.print(...statusLines(now, terminal.colors, Date.now(), link));
+  if (last.length > 0) terminal.print('', 'Before:', ...deployTable(last, terminal.colors));
+  return ExitCode.succeeded;
+}
+
+export function statusLines(found: Status, c: Colors, now: number, link?: string): string[] {
+  const { view, open, closedAs, from } = found;
+  if (!open) {
+    const unfinished = closedAs ? [`   The workflow was ${closedAs}, so nothing could be put back.`] : [];
+    return [...summary(view, c, link), ...unfinished];
+  }
+  const frame = { columns: 200, rows: 10_000, now, tick: 0, colors: c };
+  return [
+    ...liveLines(found, frame),
+    ...(view.reason ? [`  reason: ${view.reason}`] : []),
+    ...(from === 'server' ? [`  ${c.yellow('No worker answers')}, so this is only what Temporal itself knows.`] : []),
+    ...(link ? [`  ${link}`] : []),
+  ];
+}
+
+function deployTable(deploys: readonly ListedDeploy[], c: Colors): string[] {
+  const rows = deploys.map(({ open, status: closed, view }) => [
+    view.target,
+    view.kind,
+    view.commit ? shortSha(view.commit) : '',
+    open ? `running: ${view.phase}` : (view.outcome ?? closed.toLowerCase()),
+    minute(view.startedAt),
+    view.actor,
+  ]);
+  const heading = ['TARGET', 'KIND', 'COMMIT', 'STATE', 'STARTED (UTC)', 'BY'];
+  return table([heading, ...rows], (cell, _column, row) => (row === 0 ? c.bold(cell) : cell));
+}

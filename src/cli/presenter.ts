@@ -1,0 +1,95 @@
+import type { Moment } from '../client/index.ts';
+import type { DeployView } from '../contracts/deploy.ts';
+import { eventsBetween } from './render/events.ts';
+import { liveLines } from './render/live.ts';
+import { plainHead, plainLines } from './render/plain.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Shows a deploy while it runs. */
+export interface Presenter {
+  show(moment: Moment): void;
+  /** Something that happened to the client, not to the deploy. */
+  say(line: string): void;
+  /** Leaves the terminal in order. */
+  end(): Promise<void> | void;
+}
+
+export interface PresenterOptions {
+  link: string | undefined;
+  /** What Ctrl-C does. */
+  footer: string;
+}
+
+export async function presenterFor(terminal: Terminal, options: PresenterOptions): Promise<Presenter> {
+  if (terminal.live) return livePresenter(terminal, options);
+  if (terminal.json) return jsonPresenter(terminal);
+  return plainPresenter(terminal, options);
+}
+
+function plainPresenter(terminal: Terminal, { link }: PresenterOptions): Presenter {
+  let before: DeployView | undefined;
+  return {
+    show({ view }) {
+      if (!before) terminal.note(...plainHead(view, link));
+      for (const event of eventsBetween(before, view)) terminal.note(...plainLines(event, view, terminal.errColors));
+      before = view;
+    },
+    say: (line) => terminal.note(line),
+    end: () => terminal.note(''),
+  };
+}
+
+/** One event a line, each with its target; with `--quiet` only the end is told. */
+function jsonPresenter(terminal: Terminal): Presenter {
+  let before: DeployView | undefined;
+  return {
+    show({ view }) {
+      if (!terminal.quiet) for (const event of eventsBetween(before, view)) terminal.printJson(event);
+      before = view;
+    },
+    say: (message) => {
+      if (!terminal.quiet) terminal.printJson({ event: 'notice', message });
+    },
+    end: () => {},
+  };
+}
+
+async function livePresenter(terminal: Terminal, { link, footer }: PresenterOptions): Promise<Presenter> {
+  const { createLogUpdate } = await import('log-update');
+  const update = createLogUpdate(terminal.stderr);
+  let latest: Moment | undefined;
+  let tick = 0;
+  const draw = (last = false): void => {
+    if (!latest) return;
+    const { columns, rows, errColors: colors } = terminal;
+    const frame = { columns, rows, colors, now: Date.now(), tick: tick++ };
+    update(liveLines(latest, last ? frame : { ...frame, footer: footerOf(latest) ?? footer }).join('\n'));
+  };
+  if (link) terminal.note(terminal.errColors.dim(link));
+  const timer = setInterval(draw, 120);
+  const redraw = (): void => draw();
+  terminal.stderr.on('resize', redraw);
+  return {
+    show(moment) {
+      latest = moment;
+      draw();
+    },
+    say(line) {
+      update.clear();
+      terminal.note(line);
+      draw();
+    },
+    end() {
+      clearInterval(timer);
+      terminal.stderr.off('resize', redraw);
+      draw(true);
+      update.done();
+    },
+  };
+}
+
+function footerOf({ trouble }: Moment): string | undefined {
+  if (trouble === 'no-worker') return 'No worker answers; the deploy goes on when one is back.';
+  if (trouble === 'server') return 'Temporal does not answer; trying again.';
+  return undefined;
+}

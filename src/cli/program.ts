@@ -1,0 +1,210 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Command, type CommandUnknownOpts, Help, Option } from '@commander-js/extra-typings';
+import type { ExitCode } from '../contracts/errors.ts';
+import { type OutputFlags, Terminal } from './terminal.ts';
+
+/**
+ * Every command with its arguments and flags. What a command does is loaded only when it is asked for, so that
+ * `dbc --help` is there at once. `done` gets the exit code.
+ */
+export function createProgram(done: (code: ExitCode) => void): CommandUnknownOpts {
+  const dbc = new Command('dbc')
+    .description('Deploys one exact git commit to hosts over SSH, and proves that it runs there.')
+    .version(version(), '-V, --version')
+    .showHelpAfterError('(dbc --help, dbc COMMAND --help)')
+    .addHelpText('after', exitCodes);
+
+  const on = async (flags: OutputFlags, run: (terminal: Terminal) => Promise<ExitCode>): Promise<void> => {
+    done(await run(new Terminal(flags)));
+  };
+
+  const deploying = (name: string, description: string) =>
+    talking(name, description)
+      .addOption(
+        new Option('--if-busy <what>', 'when something else is changing the target')
+          .choices(['fail', 'wait', 'abort'] as const)
+          .default('fail' as const),
+      )
+      .option('--detach', 'return when it has started')
+      .addOption(
+        new Option('--on-interrupt <what>', 'what Ctrl-C and SIGTERM do to it')
+          .choices(['abort', 'detach'] as const)
+          .default('abort' as const),
+      )
+      .option('--force', 'although the commit is quarantined')
+      .option('--force-takeover', 'take a lease whose holder cannot be asked')
+      .option('--reason <text>', 'why; kept with the release');
+
+  dbc.addCommand(
+    deploying('deploy', 'put a commit on every host of a target, or leave every host as it was')
+      .argument('<target>')
+      .option('--commit <sha>', "full or short SHA (default: the tip of the target's branch)")
+      .action((target, { commit, ...flags }) =>
+        on(flags, async (terminal) =>
+          (await import('./commands/deploy.ts')).deploy(terminal, 'deploy', target, commit, flags),
+        ),
+      ),
+  );
+  dbc.addCommand(
+    deploying('rollback', 'go back to an older commit, with the images that are still on the hosts')
+      .argument('<target>')
+      .argument('[sha]', 'full or short SHA (default: the last good release before this one)')
+      .action((target, sha, flags) =>
+        on(flags, async (terminal) =>
+          (await import('./commands/deploy.ts')).deploy(terminal, 'rollback', target, sha, flags),
+        ),
+      ),
+  );
+  dbc.addCommand(
+    talking('abort', 'stop a running deploy and put its hosts back')
+      .argument('<target>')
+      .requiredOption('--reason <text>', 'why; everybody who looks will see it')
+      .option('--wait', 'return when it has ended, instead of when the abort is accepted')
+      .option('--give-up', 'while hosts are being put back: stop that too, and leave them as they are')
+      .action((target, flags) =>
+        on(flags, async (terminal) => (await import('./commands/abort.ts')).abort(terminal, target, flags)),
+      ),
+  );
+  dbc.addCommand(
+    talking('status', 'what runs, who started it, which step; and the last ones')
+      .argument('[target]')
+      .action((target, flags) =>
+        on(flags, async (terminal) => (await import('./commands/status.ts')).status(terminal, target, flags)),
+      ),
+  );
+  dbc.addCommand(
+    talking('watch', 'follow a deploy that was started elsewhere')
+      .argument('<target>')
+      .action((target, flags) =>
+        on(flags, async (terminal) => (await import('./commands/watch.ts')).watch(terminal, target, flags)),
+      ),
+  );
+  dbc.addCommand(
+    talking('releases', 'what ran healthily on the hosts of a target')
+      .argument('<target>')
+      .action((target, flags) =>
+        on(flags, async (terminal) => (await import('./commands/releases.ts')).releases(terminal, target, flags)),
+      ),
+  );
+  dbc.addCommand(
+    talking('health', 'every health rule with the value that it sees')
+      .argument('<target>')
+      .action((target, flags) =>
+        on(flags, async (terminal) => (await import('./commands/health.ts')).health(terminal, target, flags)),
+      ),
+  );
+  dbc.addCommand(
+    talking('services', 'the services of a target and whether they are healthy')
+      .argument('<target>')
+      .action((target, flags) =>
+        on(flags, async (terminal) => (await import('./commands/services.ts')).services(terminal, target, flags)),
+      ),
+  );
+  dbc.addCommand(
+    talking('logs', 'the last lines that a service wrote')
+      .argument('<target>')
+      .argument('<service>')
+      .option('--tail <lines>', 'how many', '100')
+      .action((target, service, flags) =>
+        on(flags, async (terminal) => (await import('./commands/logs.ts')).logs(terminal, target, service, flags)),
+      ),
+  );
+  dbc.addCommand(
+    talking('git-state', 'HEAD, branch and changed files beside the recorded release')
+      .argument('<target>')
+      .action((target, flags) =>
+        on(flags, async (terminal) => (await import('./commands/git-state.ts')).gitState(terminal, target, flags)),
+      ),
+  );
+  dbc.addCommand(
+    talking('doctor', 'is everything there that a deploy needs; all findings at once')
+      .argument('[target]')
+      .action((target, flags) =>
+        on(flags, async (terminal) => (await import('./commands/doctor.ts')).doctor(terminal, target, flags)),
+      ),
+  );
+  dbc.addCommand(
+    talking('unlock', "take the hosts' lease away from a holder that is gone")
+      .argument('<target>')
+      .option('--force', 'from a holder that cannot be asked, or still runs')
+      .action((target, flags) =>
+        on(flags, async (terminal) => (await import('./commands/unlock.ts')).unlock(terminal, target, flags)),
+      ),
+  );
+  dbc.addCommand(
+    printing('serve', 'run a worker for an existing Temporal')
+      .option('--config <file>', 'the targets (default: deploy.yaml)')
+      .option('--dev', 'with a private Temporal and its UI')
+      .action((flags) => on(flags, async (terminal) => (await import('./commands/serve.ts')).serve(terminal, flags))),
+  );
+  dbc.addCommand(
+    printing('setup', "register the search attributes in Temporal's namespace; safe to repeat").action((flags) =>
+      on(flags, async (terminal) => (await import('./commands/setup.ts')).setup(terminal, flags)),
+    ),
+  );
+  dbc.addCommand(
+    printing('config', 'check deploy.yaml and print what is in force')
+      .argument('[target]')
+      .option('--config <file>', 'the file (default: deploy.yaml)')
+      .action((target, flags) =>
+        on(flags, async (terminal) => (await import('./commands/config.ts')).config(terminal, target, flags)),
+      ),
+  );
+  for (const command of [dbc, ...dbc.commands]) command.configureHelp(help);
+  for (const command of dbc.commands) command.showHelpAfterError(`(dbc ${command.name()} --help)`);
+  return dbc;
+}
+
+const printing = (name: string, description: string) =>
+  new Command(name)
+    .description(description)
+    .option('--json', 'JSON on stdout: one document, or one event a line where something is followed')
+    .option('-q, --quiet', 'only the result')
+    .option('--no-color', 'as NO_COLOR=1');
+
+/** Commands that need only Temporal. */
+const talking = (name: string, description: string) =>
+  printing(name, description)
+    .option('--embedded', 'with a private Temporal and a worker in this process')
+    .option('--config <file>', 'with --embedded: the targets (default: deploy.yaml)');
+
+/** A command's own flags come before those that all have. */
+const help: Partial<Help> = {
+  subcommandTerm: (command) =>
+    [
+      command.name(),
+      ...command.registeredArguments.map((one) =>
+        one.required ? one.name().toUpperCase() : `[${one.name().toUpperCase()}]`,
+      ),
+    ].join(' '),
+  visibleOptions: (command) => {
+    const shown = new Help().visibleOptions(command);
+    return [
+      ...shown.filter(({ long }) => !common.has(long ?? '')),
+      ...shown.filter(({ long }) => common.has(long ?? '')),
+    ];
+  },
+};
+
+const common = new Set(['--embedded', '--config', '--json', '--quiet', '--no-color', '--help']);
+
+const exitCodes = `
+Which Temporal: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, … or Temporal's profile file.
+
+Exit codes:
+  0  succeeded                  3  an operator is needed: a host could not be put back
+  1  failed, hosts restored     4  refused: busy, locked or quarantined
+  2  bad usage or config        5  aborted, hosts restored
+                                6  Temporal or a worker does not answer`;
+
+/** The version of the package that this file is in, wherever it was built to. */
+function version(): string {
+  for (let dir = import.meta.dirname; dir !== dirname(dir); dir = dirname(dir)) {
+    try {
+      const { name, version: found } = JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8'));
+      if (name === 'deploy-by-commit') return found;
+    } catch {}
+  }
+  return 'unknown';
+}

@@ -1,0 +1,35 @@
+import type { StepName, StepState } from '../../contracts/deploy.ts';
+import type { Colors } from '../terminal.ts';
+
+export const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'] as const;
+
+/** The mark of a step's state; `frame` counts up while something runs. */
+export function mark(state: StepState, c: Colors, frame = 0): string {
+  switch (state) {
+    case 'pending':
+      return c.dim('·');
+    case 'running':
+      return c.cyan(frames[frame % frames.length] ?? '>');
+    case 'done':
+      return c.green('✓');
+    case 'failed':
+      return c.red('✗');
+    case 'cancelled':
+      return c.yellow('⊘');
+    case 'skipped':
+      return c.dim('–');
+  }
+}
+
+/** What a step that begins is called; the playbook's own words where it has some. */
+export const doingStep: Record<StepName, string> = {
+  inspect: 'Inspecting: lease, checks, snapshot',
+  fetch: 'Fetching latest from',
+  reset: 'Resetting to',
+  build: 'Building images',
+  start: 'Starting services',
+  wait: 'Waiting for services to start',
+  verify: 'Verifying git state, services and health',
+  record: 'Recording the release',
+  restore: 'Restoring',
+};

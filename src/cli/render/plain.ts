@@ -1,0 +1,124 @@
+import type { DeployView, HostView, RuleView, ServiceView } from '../../contracts/deploy.ts';
+import { formatDuration } from '../../domain/duration.ts';
+import { shortSha } from '../../domain/sha.ts';
+import type { Colors } from '../terminal.ts';
+import type { DeployEvent, StepEvent } from './events.ts';
+import { doingStep, mark } from './marks.ts';
+import { table } from './table.ts';
+
+export const rule = '='.repeat(42);
+
+/** The beginning of the log of a deploy. */
+export function plainHead(view: DeployView, link: string | undefined): string[] {
+  const { kind, target, actor, reason, requested } = view;
+  return [
+    rule,
+    `${kind === 'rollback' ? 'Rollback' : 'Deploy'} by commit: ${target}${requested ? ` to ${shortSha(requested)}` : ''}`,
+    rule,
+    `   By: ${actor}${reason ? `, because: ${reason}` : ''}`,
+    ...(link ? [`   Temporal: ${link}`] : []),
+  ];
+}
+
+/** One event as lines that read like the playbook's expected output. */
+export function plainLines(event: DeployEvent, view: DeployView, c: Colors): string[] {
+  switch (event.event) {
+    case 'commit':
+      return [];
+    case 'abort': {
+      const then = event.accepted ? 'putting back what was changed' : 'too late, the release is being recorded';
+      return ['', `${c.yellow('Abort')} by ${event.by}: ${event.reason}; ${then}`];
+    }
+    case 'failure':
+      // A step that failed has said so.
+      return event.step ? [] : ['', `${c.red(event.type)}: ${event.message}`];
+    case 'step': {
+      const host = view.hosts.find(({ host: name }) => name === event.host);
+      if (!host) return [];
+      const lines = event.state === 'running' ? beginning(event, view, host, c) : ending(event, view, host, c);
+      const prefix = view.hosts.length > 1 ? `${event.host}: ` : '';
+      return lines.map((line) => (line === '' ? '' : prefix + line));
+    }
+  }
+}
+
+function beginning(event: StepEvent, view: DeployView, host: HostView, c: Colors): string[] {
+  if (event.note !== undefined) return [`   ${event.note}`];
+  const what = `${doingStep[event.step]}${object(event, view, host)}...`;
+  if (event.step !== 'inspect') return ['', c.bold(what)];
+  const root = view.repository ? `Repository root: ${view.repository.path} on ` : 'Host ';
+  return ['', c.bold(`${root}${host.host} (${host.address})`), '', c.bold(what)];
+}
+
+/** What the step acts on. */
+function object({ step }: StepEvent, { commit, repository, waitMs }: DeployView, { before }: HostView): string {
+  switch (step) {
+    case 'fetch':
+      return ` ${repository?.remote ?? 'origin'}`;
+    case 'reset':
+      return commit ? ` ${shortSha(commit)}` : ' the commit';
+    case 'wait':
+      return waitMs === undefined ? '' : ` (${Math.round(waitMs / 1000)} seconds)`;
+    case 'restore':
+      return before ? ` ${shortSha(before)}` : ' what ran before';
+    default:
+      return '';
+  }
+}
+
+function ending(event: StepEvent, view: DeployView, host: HostView, c: Colors): string[] {
+  const { step, state, note, tookMs } = event;
+  if (state === 'skipped' && note === undefined) return [];
+  const took = tookMs === undefined ? '' : c.dim(` (${formatDuration(tookMs)})`);
+  const said = { done: note ?? 'done', skipped: `${step} skipped: ${note}`, cancelled: `${step} cancelled` }[
+    state as 'done' | 'skipped' | 'cancelled'
+  ];
+  const lines = [`   ${mark(state, c)} ${said ?? `${step} failed: ${note ?? 'no reason given'}`}${took}`];
+  if (state !== 'done') return lines;
+  if (step === 'reset') return [...lines, '', ...gitState(view, host, c)];
+  if (step === 'verify' || step === 'restore') return [...lines, ...proof(host, c)];
+  return lines;
+}
+
+function gitState({ commit, repository }: DeployView, host: HostView, c: Colors): string[] {
+  const { manualChanges, savedRef, untracked } = host;
+  const kept = savedRef ? `, kept as ${savedRef}` : '';
+  return [
+    c.bold('Git state:'),
+    ...(commit ? [`   HEAD: ${shortSha(commit)} (${commit})`] : []),
+    ...(repository ? [`   Branch: ${repository.branch}`] : []),
+    `   Status: ${manualChanges.length} manual changes${kept}, ${untracked.length} untracked files`,
+  ];
+}
+
+function proof({ services, rules }: HostView, c: Colors): string[] {
+  return [
+    ...(services.length > 0 ? ['', c.bold('Service status:'), ...serviceLines(services, c)] : []),
+    ...(rules.length > 0 ? ['', c.bold('Health check...'), ...ruleLines(rules, c)] : []),
+  ];
+}
+
+export function serviceLines(services: readonly ServiceView[], c: Colors): string[] {
+  const rows = services.map(({ service, state, health, healthy, note }) => [
+    healthy ? '✓' : '✗',
+    service,
+    health ? `${state} (${health})` : state,
+    note ?? '',
+  ]);
+  return table(rows, (cell, column) => paintMark(cell, column, c)).map((line) => `   ${line}`);
+}
+
+export function ruleLines(rules: readonly RuleView[], c: Colors): string[] {
+  const rows = rules.map(({ rule: name, passed, observed }) => [
+    passed ? '✓' : '✗',
+    `${name}:`,
+    passed ? 'PASS' : 'FAIL',
+    observed,
+  ]);
+  return table(rows, (cell, column) => paintMark(cell, column, c)).map((line) => `   ${line}`);
+}
+
+function paintMark(cell: string, column: number, c: Colors): string {
+  if (column !== 0) return cell;
+  return cell === '✓' ? c.green(cell) : c.red(cell);
+}

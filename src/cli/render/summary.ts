@@ -1,0 +1,76 @@
+import type { DeployView, HostView } from '../../contracts/deploy.ts';
+import { formatDuration } from '../../domain/duration.ts';
+import { shortSha } from '../../domain/sha.ts';
+import { failureLines } from '../failure.ts';
+import type { Colors } from '../terminal.ts';
+import { rule } from './plain.ts';
+
+/** How a deploy ended, what every host runs now, and what is to be known about it. */
+export function summary(view: DeployView, c: Colors, link?: string): string[] {
+  const { target, commit, startedAt, finishedAt, failure, abort, warnings } = view;
+  const took = finishedAt ? ` in ${formatDuration(Date.parse(finishedAt) - Date.parse(startedAt))}` : '';
+  return [
+    rule,
+    banner(view, c),
+    rule,
+    `   Target: ${target}${took}`,
+    ...(commit ? [`   Commit: ${shortSha(commit)} (${commit})`] : []),
+    ...view.hosts.map((host) => `   ${host.host}: ${runsNow(host, c)}`),
+    ...(abort ? [`   Abort by ${abort.by}: ${abort.reason}${abort.accepted ? '' : ' (it came too late)'}`] : []),
+    ...(failure ? failed(failure, c) : []),
+    ...view.hosts.flatMap((host) => kept(host, view)),
+    ...[...warnings, ...view.hosts.flatMap(({ host, warnings: own }) => own.map((text) => `${host}: ${text}`))].map(
+      (text) => `   ${c.yellow('Warning:')} ${text}`,
+    ),
+    ...(link ? [`   Temporal: ${link}`] : []),
+  ];
+}
+
+function banner(view: DeployView, c: Colors): string {
+  const name = view.kind === 'rollback' ? 'Rollback' : 'Deployment';
+  const touched = view.hosts.some(({ steps }) => steps.some(({ step }) => step === 'restore'));
+  const untouched = 'no host was changed';
+  const restored = touched ? 'every host is back on what it ran before, verified' : untouched;
+  switch (view.outcome) {
+    case 'succeeded':
+      return view.noop ? c.green('✓ Nothing had to change') : c.green(`✓ ${name} completed successfully!`);
+    case 'not-applied':
+      return c.red(`✗ ${name} failed; ${untouched}`);
+    case 'rolled-back':
+      return c.red(`✗ ${name} failed; ${restored}`);
+    case 'aborted':
+      return c.yellow(`⊘ ${name} aborted; ${restored}`);
+    case 'superseded':
+      return c.red(`✗ ${name} superseded: somebody else took a host over`);
+    case 'needs-operator':
+      return c.red(`✗ ${name} needs an operator: at least one host could not be put in order`);
+    case undefined:
+      return c.red(`✗ ${name} ended without a report: what the hosts run is not known`);
+  }
+}
+
+function runsNow({ before, now, verified }: HostView, c: Colors): string {
+  const was = before && before !== now ? ` (was ${shortSha(before)})` : '';
+  if (now === undefined) return c.red(`not known what it runs${was}`);
+  return `runs ${shortSha(now)}${verified ? `, ${c.green('verified')}` : ''}${was}`;
+}
+
+function failed(failure: NonNullable<DeployView['failure']>, c: Colors): string[] {
+  const place = [failure.step ? `in ${failure.step}` : '', failure.host ? `on ${failure.host}` : ''].filter(Boolean);
+  const head = place.length > 0 ? [`   Failed ${place.join(' ')}:`] : [];
+  return [...head, ...failureLines(failure, c).map((line) => `   ${line}`)];
+}
+
+/** What people had left on the host, and where it is. */
+function kept({ host, manualChanges, savedRef, untracked, steps }: HostView, { outcome }: DeployView): string[] {
+  const back = steps.some(({ step, state }) => step === 'restore' && state === 'done');
+  const fate = back ? 'put back' : outcome === 'succeeded' ? 'replaced by the new release' : 'kept';
+  const saved = savedRef ? `; saved as ${savedRef} in the host's repository` : '';
+  return [
+    ...(manualChanges.length > 0 ? [`   Manual changes on ${host}, ${fate}: ${few(manualChanges)}${saved}`] : []),
+    ...(untracked.length > 0 ? [`   Untracked files on ${host}, left alone: ${few(untracked)}`] : []),
+  ];
+}
+
+const few = (names: string[]): string =>
+  names.length > 5 ? `${names.slice(0, 5).join(', ')} and ${names.length - 5} more` : names.join(', ');

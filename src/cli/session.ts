@@ -1,0 +1,62 @@
+import type { DeployClient, DeployRef } from '../client/index.ts';
+import { defaultConfig, refuseConfigWithoutEmbedded, type TemporalFlags } from './flags.ts';
+import { timelineLink } from './link.ts';
+import type { Terminal } from './terminal.ts';
+
+/** A connection to Temporal, to somebody's or to one of our own, for as long as a command runs. */
+export interface Session {
+  client: DeployClient;
+  /** True when the worker runs in this process, and so ends with it. */
+  embedded: boolean;
+  link(deploy: Pick<DeployRef, 'workflowId' | 'runId'>): string | undefined;
+  /** What is left of the ten seconds in which a worker has to answer. Milliseconds. */
+  answerWithinMs(): number;
+}
+
+/** What `src/embedded` gives. */
+interface Embedded {
+  address: string;
+  namespace: string;
+  uiUrl?: string;
+  /** True when the server and its worker belong to another process, which keeps them running. */
+  shared?: boolean;
+  stop(): Promise<void>;
+}
+
+/** Within this the client says that Temporal or a worker does not answer. Milliseconds, below the promised 10 s. */
+const saidWithinMs = 9000;
+
+export async function withSession<T>(
+  terminal: Terminal,
+  flags: TemporalFlags,
+  use: (session: Session) => Promise<T>,
+  { ui = false }: { ui?: boolean } = {},
+): Promise<T> {
+  refuseConfigWithoutEmbedded(flags);
+  const embedded = flags.embedded ? await embed(terminal, flags, ui) : undefined;
+  try {
+    const { connect } = await import('../client/index.ts');
+    const startedAt = Date.now();
+    const client = await connect(embedded ? { address: embedded.address, namespace: embedded.namespace } : {});
+    try {
+      return await use({
+        client,
+        embedded: embedded !== undefined && !embedded.shared,
+        link: (deploy) => timelineLink(embedded?.uiUrl ?? process.env['TEMPORAL_UI'], client.namespace, deploy),
+        answerWithinMs: () => Math.max(3000, saidWithinMs - (Date.now() - startedAt)),
+      });
+    } finally {
+      await client.close();
+    }
+  } finally {
+    await embedded?.stop();
+  }
+}
+
+async function embed(terminal: Terminal, { config = defaultConfig }: TemporalFlags, ui: boolean): Promise<Embedded> {
+  // A mistake in the file is told before a server is started for it.
+  const { loadConfigFile } = await import('../config/load.ts');
+  await loadConfigFile(config);
+  const { startEmbedded } = await import('../embedded/embedded.ts');
+  return startEmbedded({ configPath: config, env: process.env, ui, log: (line) => terminal.note(line) });
+}

@@ -1,0 +1,103 @@
+/**
+ * Records a history of each way in which a deploy can end, for replay.test.ts: `npx tsx test/replay/record.ts`.
+ * Old histories stay when workflows change (`patched`); new ones are for new ways to end, or when nobody runs old ones.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { NativeConnection } from '@temporalio/worker';
+import { WorkflowType } from '../../src/contracts/temporal.ts';
+import { startTemporal } from '../lab/temporal.ts';
+import { ended, Lab, type StartOptions, untilPhase } from '../workflow/lab.ts';
+import { aborted, cancelled, fails, Model, oldSha, release, snapshotOf } from '../workflow/model.ts';
+
+const folder = join(import.meta.dirname, 'histories');
+const type = WorkflowType.rollback;
+const two = ['web-1', 'web-2'];
+
+interface Scenario {
+  model: Model;
+  options?: StartOptions & { question?: unknown };
+  meanwhile?: (handle: Awaited<ReturnType<Lab['start']>>, model: Model) => Promise<unknown>;
+}
+
+const scenarios: Record<string, Scenario> = {
+  succeeded: { model: new Model() },
+  'succeeded-no-op': { model: new Model(), options: { commit: oldSha } },
+  'succeeded-on-two-hosts': { model: new Model(two) },
+  'succeeded-abort-too-late': { model: new Model().on('record', (call) => call.model.abort()) },
+  'succeeded-rollback': { model: releasedBefore(), options: { type } },
+  'succeeded-after-retries': {
+    model: new Model()
+      .on('fetch', fails('SshUnavailable'), { times: 2 })
+      .on('record', fails('CommandFailed'), { times: 1 }),
+  },
+  'not-applied': { model: new Model().on('fetch', fails('CommitNotFound')) },
+  'not-applied-busy': { model: new Model(two).on('inspect', fails('HostBusy'), { host: 'web-2' }) },
+  'rolled-back': { model: new Model().on('verify', fails('HealthCheckFailed')) },
+  'rolled-back-in-two-passes': {
+    model: new Model(two)
+      .on('start', fails('CommandFailed'), { host: 'web-2' })
+      .on('verifyRestored', fails('HealthCheckFailed'), { host: 'web-2', times: 1 }),
+  },
+  'rolled-back-adopted': { model: leftHalfChanged().on('build', fails('CommandFailed')) },
+  'aborted-at-once': { model: new Model(), options: { abortAtOnce: true } },
+  'aborted-in-build': { model: new Model().on('build', aborted) },
+  'aborted-in-wait': {
+    model: new Model(),
+    meanwhile: async (handle, model) => {
+      await untilPhase(handle, 'wait');
+      await model.abort();
+    },
+  },
+  'aborted-by-cancelling': { model: new Model().on('start', cancelled) },
+  superseded: { model: new Model(two).on('build', fails('LeaseLost'), { host: 'web-2' }) },
+  'needs-operator': { model: new Model().on('build', aborted).on('restoreCheckout', aborted) },
+  inspect: {
+    model: new Model(two).on('ask', fails('CommandFailed'), { host: 'web-2' }),
+    options: { type: WorkflowType.inspect, question: { ask: 'services' } },
+  },
+};
+
+function releasedBefore(): Model {
+  const model = new Model();
+  model.host().releases = [release('a'.repeat(40)), release(oldSha, '2026-01-02T00:00:00.000Z')];
+  return model;
+}
+
+function leftHalfChanged(): Model {
+  const model = new Model();
+  model.host().leftover = snapshotOf('dead', 'a'.repeat(40));
+  return model;
+}
+
+/** Histories tell nothing of the machine that they were recorded on. */
+function withoutMachine(key: string, value: unknown): unknown {
+  if (key === 'identity') return 'recorder';
+  if (key === 'stackTrace') return '';
+  return value;
+}
+
+const temporal = await startTemporal({ persistent: false });
+const { address } = temporal;
+const connection = await Connection.connect({ address });
+const native = await NativeConnection.connect({ address });
+const lab = await Lab.on(new Client({ connection, identity: 'recorder' }), native, async () => {
+  await native.close();
+  await connection.close();
+  await temporal.stop();
+});
+mkdirSync(folder, { recursive: true });
+await Promise.all(
+  Object.entries(scenarios).map(async ([name, { model, options, meanwhile }]) => {
+    Object.assign(model.target, { name, waitMs: meanwhile ? 15_000 : 500 });
+    const handle = await lab.start(model, options);
+    await meanwhile?.(handle, model);
+    const { outcome = 'answered' } = await ended(handle);
+    const history: object = JSON.parse(historyToJSON(await handle.fetchHistory()));
+    writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(history, withoutMachine)}\n`);
+    console.log(`${name}: ${outcome}`);
+  }),
+);
+await lab.close();

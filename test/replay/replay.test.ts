@@ -1,0 +1,49 @@
+/** Deploys that began before a release of this program end under it: their histories must replay on today's code. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Worker } from '@temporalio/worker';
+import { outcomes } from '../../src/contracts/deploy.ts';
+import { workflowBundle } from '../workflow/bundle.ts';
+import { quietRuntime } from '../workflow/quiet-runtime.ts';
+
+const folder = join(import.meta.dirname, 'histories');
+const names = readdirSync(folder)
+  .filter((file) => file.endsWith('.json'))
+  .map((file) => file.slice(0, -'.json'.length));
+const read = (name: string): { events: object[] } => JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8'));
+
+describe('a stored history', () => {
+  let errors: Map<string, Error | undefined>;
+  before(async function () {
+    this.timeout(120_000);
+    quietRuntime();
+    const histories = names.map((workflowId) => ({ workflowId, history: read(workflowId) }));
+    const results = Worker.runReplayHistories({ workflowBundle: await workflowBundle() }, histories);
+    errors = new Map();
+    for await (const { workflowId, error } of results) errors.set(workflowId, error);
+  });
+
+  for (const name of names) {
+    it(`of ${name} replays`, () => {
+      assert.ok(errors.has(name));
+      assert.ifError(errors.get(name));
+    });
+  }
+
+  it('is there for each outcome', () => {
+    for (const outcome of outcomes) {
+      const found = names.filter((name) => name === outcome || name.startsWith(`${outcome}-`));
+      assert.ok(found.length > 0, `no history of ${outcome}`);
+    }
+  });
+
+  it('names no machine', () => {
+    for (const name of names) {
+      const text = JSON.stringify(read(name));
+      const identities = new Set([...text.matchAll(/"identity":"([^"]*)"/g)].map(([, identity]) => identity));
+      assert.deepEqual([...identities], ['recorder'], name);
+      assert.doesNotMatch(text, /node_modules|file:\/\//);
+    }
+  });
+});

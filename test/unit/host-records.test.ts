@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ShellHost, shells, until } from '../lab/host-shell.ts';
+
+const base64 = (text: string | Buffer): string => Buffer.from(text).toString('base64');
+
+for (const shell of shells) {
+  describe(`the records on a host, under ${shell.name}`, () => {
+    let host: ShellHost;
+    beforeEach(async () => {
+      host = new ShellHost(shell.path);
+      await host.take();
+    });
+    afterEach(() => host.stop());
+
+    it('come back as they were written, byte by byte', async () => {
+      const bytes = Buffer.from('{"a": "ünï"}\n\0\xff end', 'latin1');
+      await host.call('write', 1, 'create', 'snapshots/d1/snapshot.json', base64(bytes), 'create', 'quarantine/ab', '');
+      const files = (await host.call('overview')).said.filter((line) => line.startsWith('file '));
+      assert.deepEqual(files, [`file snapshots/d1/snapshot.json ${base64(bytes)}`, 'file quarantine/ab ']);
+    });
+
+    it('keep the first content with create, and take the last with replace', async () => {
+      const write = (mode: string, text: string) => host.call('write', 1, mode, 'quarantine/ab', base64(text));
+      await write('create', 'first');
+      const { said } = await write('create', 'second');
+      assert.ok(said.includes('kept quarantine/ab'));
+      assert.equal(host.file('quarantine/ab'), 'first');
+      await write('replace', 'third');
+      assert.equal(host.file('quarantine/ab'), 'third');
+    });
+
+    it('are replaced in one piece: a reader never sees half of one, and nothing is left beside it', async () => {
+      const contents = ['a', 'b'].map((letter) => letter.repeat(100_000));
+      await host.call('write', 1, 'create', 'quarantine/ab', base64(contents[0] ?? ''));
+      const writes = Promise.all(
+        contents.map((text) => host.call('write', 1, 'replace', 'quarantine/ab', base64(text))),
+      );
+      let writing = true;
+      void writes.finally(() => {
+        writing = false;
+      });
+      while (writing) {
+        assert.ok(contents.includes(host.file('quarantine/ab')));
+        await new Promise(setImmediate);
+      }
+      assert.deepEqual(readdirSync(join(host.state, 'quarantine')), ['ab']);
+    });
+
+    it('are changed by nobody but the lease’s holder', async () => {
+      await host.call('write', 1, 'create', 'releases/a.json', base64('{}'));
+      for (const [operation, ...args] of [
+        ['write', 'replace', 'releases/a.json', base64('x')],
+        ['remove', 'releases/a.json'],
+        ['keep_env', 'd1', '.env'],
+        ['prune_jobs', '0'],
+      ] as const) {
+        assert.equal((await host.call(operation, 2, ...args)).one('refused'), '1', operation);
+      }
+      assert.equal(host.file('releases/a.json'), '{}');
+    });
+
+    it('go when they are removed, one by one; nothing else can be removed', async () => {
+      await host.call('write', 1, 'create', 'snapshots/d1/target', 'YQ==', 'create', 'snapshots/d2/target', 'YQ==');
+      await host.call('remove', 1, 'snapshots/d1', 'snapshots/', 'lease', '../config', 'snapshots/../lease', 'jobs/x');
+      assert.deepEqual(readdirSync(join(host.state, 'snapshots')), ['d2']);
+      assert.ok(host.has('lease') && existsSync(join(host.repository, '.git/config')));
+    });
+
+    it('keep a copy of the environment file from the first time, to be read by its user only', async () => {
+      writeFileSync(join(host.repository, '.env.aws'), 'A=1\n');
+      await host.call('keep_env', 1, 'd1', '.env.aws');
+      writeFileSync(join(host.repository, '.env.aws'), 'A=2\n');
+      await host.call('keep_env', 1, 'd1', '.env.aws');
+      await host.call('keep_env', 1, 'd2', 'missing');
+      assert.equal(host.file('snapshots/d1/env'), 'A=1\n');
+      assert.equal(statSync(join(host.state, 'snapshots/d1/env')).mode & 0o777, 0o600);
+      assert.ok(!host.has('snapshots/d2/env'));
+    });
+
+    it('tell the environment file with every call before anything else', async () => {
+      const file = Buffer.from('A="x y"\nB=\0\xff\n', 'latin1');
+      writeFileSync(join(host.repository, '.env'), file);
+      const [nonce, path, , ...rest] = host.words('lease');
+      const answer = await host.callWords([nonce ?? '', path ?? '', '.env', ...rest]);
+      assert.equal(answer.said[0], `env ${base64(file)}`);
+    });
+
+    it('lose the oldest jobs beyond those to be kept, but none that runs', async () => {
+      const running = host.run('running', { command: 'sleep 20' });
+      await until(() => host.has('jobs/running/started'), 'the job runs');
+      for (const key of ['a', 'b', 'c', 'd']) await host.run(key, { command: 'true' });
+      const jobs = join(host.state, 'jobs');
+      for (const [age, key] of ['d', 'c', 'b', 'a', 'running'].entries()) {
+        utimesSync(join(jobs, key), 1_000_000 - age, 1_000_000 - age);
+      }
+      mkdirSync(join(jobs, '.new.1'));
+      await host.call('prune_jobs', 1, 2);
+      assert.deepEqual(readdirSync(jobs).sort(), ['c', 'd', 'running']);
+      await host.call('cancel', 'running', 1, 1);
+      await running;
+    });
+
+    it('can be read by a script, whose output and exit status come back', async () => {
+      const script = `printf 'a\\0\\377'; echo "$0 \\$x \`y\`" >&2; cat; exit 3`;
+      const answer = await host.call('read', 10, script);
+      assert.deepEqual(answer.log, Buffer.from('a\0\xff', 'latin1'));
+      assert.equal(answer.one('ended'), '3');
+    });
+
+    it('are not read for longer than the deadline', async () => {
+      assert.equal((await host.call('read', 1, 'sleep 20')).one('ended'), '124');
+    });
+
+    it('can be read by a script of any length', async () => {
+      const answer = await host.call('read', 10, `${'# a comment\n'.repeat(20_000)}echo end`);
+      assert.equal(answer.log.toString(), 'end\n');
+    });
+
+    it('say that they cannot be written when the repository belongs to somebody else', async function () {
+      if (process.getuid?.() === 0) this.skip(); // root may write everywhere
+      const other = new ShellHost(shell.path, 'other');
+      chmodSync(join(other.repository, '.git'), 0o500);
+      assert.match((await other.call('lease')).one('error') ?? '', /^PreflightFailed the state folder/);
+      await other.stop();
+    });
+  });
+}
