@@ -2,7 +2,8 @@
  * `npm run bench`: what a deploy costs beside what people use today, as ratios of one alternating run, and the sizes that
  * have a budget. Numbers in the documentation come from here.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -63,23 +64,21 @@ const recipe = [
 const python = fabricPython(join(root, '.cache/bench'));
 writeFileSync(join(dir, 'fabric_deploy.py'), fabricScript(host, recipe));
 
-const contestants: Record<string, () => number> = {
+const contestants: Record<string, () => Promise<number>> = {
   'plain ssh script': () => timed('ssh', [...sshArguments(host), 'bash -s'], `set -e\n${recipe.join('\n')}\n`),
   fabric: () => timed(python, [join(dir, 'fabric_deploy.py')]),
   'dbc deploy (no-op)': () => timed(process.execPath, [main, 'deploy', 'bench', '--commit', sha, '--quiet']),
 };
 
-function timed(command: string, args: string[], input = ''): number {
+async function timed(command: string, args: string[], input = ''): Promise<number> {
   const began = performance.now();
-  const { status, stderr, error } = spawnSync(command, args, {
-    input,
-    encoding: 'utf8',
-    timeout: 60_000,
-    env: { ...process.env, ...temporal.env },
-  });
-  const seconds = (performance.now() - began) / 1000;
-  if (status !== 0) throw new Error(`${command} ${args[0]}: exit ${status} ${error ?? ''}\n${stderr}`);
-  return seconds;
+  const child = spawn(command, args, { env: { ...process.env, ...temporal.env }, timeout: 60_000 });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stdin.end(input);
+  const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
+  if (code !== 0) throw new Error(`${command} ${args.join(' ')}: exit ${code ?? signal}\n${output}`);
+  return (performance.now() - began) / 1000;
 }
 
 const median = (values: number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
@@ -87,10 +86,10 @@ const median = (values: number[]): number => [...values].sort((a, b) => a - b)[M
 try {
   const times = new Map(Object.keys(contestants).map((name) => [name, [] as number[]]));
   // The first of each is a warm-up: connections, caches, and the release that makes the others no-ops.
-  for (const run of Object.values(contestants)) run();
+  for (const run of Object.values(contestants)) await run();
   const handshakesBefore = handshakes();
   for (let round = 0; round < rounds; round++) {
-    for (const [name, run] of Object.entries(contestants)) times.get(name)?.push(run());
+    for (const [name, run] of Object.entries(contestants)) times.get(name)?.push(await run());
   }
   const plain = median(times.get('plain ssh script') ?? []);
   console.log(`\nA no-op deploy to one host, wait 0, worker warm; median of ${rounds} alternating runs\n`);

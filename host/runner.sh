@@ -2,6 +2,8 @@
 # Runs one remote job, as the leader of a session of its own: sh runner JOB REPOSITORY DEADLINE GRACE LOG_BYTES UMASK
 # The functions of process.sh stand before it.
 job=$1 repository=$2 deadline=$3 grace=$4 log_bytes=$5 users_umask=$6
+# `timeout -k 0` would never kill.
+[ "$grace" -gt 0 ] || grace=1
 
 # Who we are is told before we start, so that whatever started can be found. The renaming decides: it fails when the job
 # was voided meanwhile.
@@ -30,19 +32,19 @@ code=$?
 clock
 seconds=$(((now - began) / 100))
 
-# A daemon that the command left behind keeps the pipe open, so the end of the output is not waited for long.
-wait_until=$((now + 100))
-while kill -0 "$logger" 2>/dev/null && [ "$now" -lt "$wait_until" ]; do
-  sleep 0.002
-  clock
-done
-
 # 124 and 137 are what `timeout` says, and what a command may say by itself; the time tells them apart.
 case $code in
 124 | 137) [ "$seconds" -ge "$deadline" ] && code=deadline ;;
 esac
 # `timeout` ends one process group only; the command may have made others.
 [ "$code" = deadline ] && end_session $$ "$own_start" "$grace"
+
+# A daemon that the command left behind keeps the pipe open, so the end of the output is not waited for long.
+wait_until=$((now + 100))
+while kill -0 "$logger" 2>/dev/null && [ "$now" -lt "$wait_until" ]; do
+  sleep 0.002
+  clock
+done
 [ -f "$job/cancelled" ] && code=cancelled
 printf '%-63s\n' "$code $seconds" 1<>"$job/status.new" && mv "$job/status.new" "$job/status"
 rm -f "$job/pipe"

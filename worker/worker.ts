@@ -47,6 +47,8 @@ export async function createWorker(options: WorkerOptions): Promise<{ worker: Wo
     // A cancel reaches a step with its next heartbeat; at the default throttle that takes most of the timeout.
     maxHeartbeatThrottleInterval: '1s',
     defaultHeartbeatThrottleInterval: '1s',
+    // When a worker dies, its cached workflows are waited for this long before another worker gets them.
+    stickyQueueScheduleToStartTimeout: '2s',
     // Remote jobs outlive us and the next worker follows them, so there is nothing to wait for.
     shutdownGraceTime: 0,
     shutdownForceTime: '20s',

@@ -69,9 +69,10 @@ async function play(): Promise<void> {
   const head = (): string => execFileSync('git', ['-C', checkout, 'rev-parse', 'HEAD'], { encoding: 'utf8' }).trim();
   /** What the host itself says; compared with what it should be. */
   async function claim(deploy: Dbc, code: number, sha: string, more: [string, boolean][] = []): Promise<void> {
-    const served = (await (await fetch(sandbox.healthUrl)).json()) as { commit?: string };
+    const ended = await deploy.done;
+    const served = await answerOf(sandbox.healthUrl);
     const facts: [string, boolean][] = [
-      [`exit code ${await deploy.done}`, (await deploy.done) === code],
+      [`exit code ${ended}`, ended === code],
       [`the host's checkout is ${head().slice(0, 7)}`, head() === sha],
       [`the application says that it is ${served.commit?.slice(0, 7)}`, served.commit === sha],
       ...more,
@@ -137,7 +138,18 @@ async function play(): Promise<void> {
   }
 }
 
-const processes = (): string[] => execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' }).split('\n');
+/** What the application itself answers, if it does. */
+async function answerOf(url: string): Promise<{ commit?: string }> {
+  try {
+    return (await (await fetch(url, { signal: AbortSignal.timeout(5000) })).json()) as { commit?: string };
+  } catch {
+    return {};
+  }
+}
+
+function processes(): string[] {
+  return execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' }).split('\n');
+}
 
 /** Until Ctrl-C. */
 function stay(): Promise<void> {

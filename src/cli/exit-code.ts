@@ -1,4 +1,4 @@
-import type { DeployView } from '../contracts/deploy.ts';
+import type { DeployView, Phase } from '../contracts/deploy.ts';
 import { ErrorType, ExitCode, type Problem } from '../contracts/errors.ts';
 
 /** What a failure's type means when no host was changed. */
@@ -16,8 +16,8 @@ export function exitCodeOfType(type: Problem['type']): ExitCode {
   }
 }
 
-/** What a closed deploy came to. One that was ended without a report could undo nothing. */
-export function exitCodeOf({ outcome, failure }: Pick<DeployView, 'outcome' | 'failure'>): ExitCode {
+/** What a closed deploy came to. */
+export function exitCodeOf({ outcome, failure, phase }: Pick<DeployView, 'outcome' | 'failure' | 'phase'>): ExitCode {
   switch (outcome) {
     case 'succeeded':
       return ExitCode.succeeded;
@@ -29,7 +29,11 @@ export function exitCodeOf({ outcome, failure }: Pick<DeployView, 'outcome' | 'f
     case 'aborted':
       return ExitCode.aborted;
     case 'needs-operator':
-    case undefined:
       return ExitCode.needsOperator;
+    case undefined:
+      return untouched(phase) ? ExitCode.failed : ExitCode.needsOperator;
   }
 }
+
+/** Whether a deploy that was ended in this phase, and so could put nothing back, had changed nothing either. */
+export const untouched = (phase: Phase): boolean => phase === 'loading' || phase === 'inspect' || phase === 'fetch';

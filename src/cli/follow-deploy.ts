@@ -1,11 +1,12 @@
-import type { DeployRef, End, Moment } from '../client/index.ts';
-import type { DeployReport } from '../contracts/deploy.ts';
+import { NoDeploy } from '../client/errors.ts';
+import type { DeployRef, Moment } from '../client/index.ts';
+import type { DeployView } from '../contracts/deploy.ts';
 import { ExitCode } from '../contracts/errors.ts';
 import { cleaned } from './clean.ts';
 import { exitCodeOf } from './exit-code.ts';
 import type { Interruption, OnInterrupt } from './interruption.ts';
 import { type Presenter, presenterFor } from './presenter.ts';
-import { summary } from './render/summary.ts';
+import { summary, unreportedLines } from './render/summary.ts';
 import type { Session } from './session.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -18,7 +19,13 @@ export async function followDeploy(
   mode: OnInterrupt,
 ): Promise<ExitCode> {
   const link = session.link(deploy);
-  const presenter = await presenterFor(terminal, { link, footer: footers[mode] });
+  const presenter = await presenterFor(terminal, {
+    link,
+    footer: footers[mode],
+    endingFooter: session.embedded
+      ? 'Do not close: the worker is in this process'
+      : 'This goes on without this client too',
+  });
   interruption.follows(deploy, presenter.say);
   let last: Moment | undefined;
   try {
@@ -27,7 +34,7 @@ export async function followDeploy(
     await presenter.end();
   }
   if (interruption.signal.aborted) return left(terminal, deploy, mode);
-  return conclude(terminal, session, deploy, cleaned(await session.client.result(deploy)), last);
+  return conclude(terminal, session, deploy, last);
 }
 
 const footers: Record<OnInterrupt, string> = {
@@ -55,7 +62,7 @@ async function show(
 const troubles = {
   'no-worker': 'No worker answers; the deploy goes on when one is back.',
   server: 'Temporal does not answer; trying again for two minutes. The deploy does not need this client.',
-  none: 'The worker answers again.',
+  none: 'There is an answer again.',
 };
 
 /** The user does not follow any more; the deploy is what it is. */
@@ -65,36 +72,30 @@ function left(terminal: Terminal, { target, workflowId, runId }: DeployRef, mode
   return mode === 'abort' ? ExitCode.aborted : ExitCode.succeeded;
 }
 
-/** Says how a deploy ended. */
-export function conclude(
+/** Says how a deploy ended. `last` is what was seen of it, for one that left no report. */
+export async function conclude(
   terminal: Terminal,
   session: Session,
   deploy: DeployRef,
-  end: End,
   last: Pick<Moment, 'view'> | undefined,
-  exitCodeFor: (report: DeployReport) => ExitCode = exitCodeOf,
-): ExitCode {
+  exitCodeFor: (view: DeployView) => ExitCode = exitCodeOf,
+): Promise<ExitCode> {
+  const { client } = session;
+  const end = cleaned(await client.result(deploy));
+  const known = end.report ? undefined : cleaned(await client.progress(deploy.target, deploy.runId));
+  // The search attributes are truer than the last look, and the last look tells more.
+  const view = end.report ?? (known && { ...known.view, hosts: last?.view.hosts ?? [] }) ?? last?.view;
+  if (!view) throw new NoDeploy(`Temporal does not know the deploy of ${deploy.target} any more.`);
+  const exitCode = exitCodeFor(view);
   // The private server is gone in a moment, and its UI with it.
   const link = session.embedded ? undefined : session.link(deploy);
   const { workflowId, runId } = deploy;
-  const known = { workflowId, runId, ...(link ? { link } : {}) };
-  if (end.report) {
-    const exitCode = exitCodeFor(end.report);
-    if (terminal.json) terminal.printJson({ event: 'result', exitCode, ...known, ...end.report });
-    else terminal.print(...summary(end.report, terminal.colors, link));
-    return exitCode;
-  }
-  const exitCode = ExitCode.needsOperator;
-  const { closedAs, message } = end;
+  const closed = end.report ? {} : { closedAs: end.closedAs, message: end.message };
   if (terminal.json) {
-    terminal.printJson({ event: 'result', exitCode, ...known, closedAs, message, ...last?.view });
-    return exitCode;
+    terminal.printJson({ event: 'result', exitCode, workflowId, runId, ...(link ? { link } : {}), ...closed, ...view });
+  } else {
+    terminal.print(...summary(view, terminal.colors, link));
+    if (!end.report) terminal.print(...unreportedLines(view, `${end.closedAs}: ${end.message}`));
   }
-  if (last) terminal.print(...summary(last.view, terminal.colors, link));
-  terminal.print(
-    `   The workflow was ${closedAs} (${message}), so nothing could be put back.`,
-    `   The hosts stay as they are: \`dbc git-state ${deploy.target}\`, \`dbc services ${deploy.target}\`.`,
-    `   The next deploy or rollback starts from there; \`dbc rollback ${deploy.target}\` goes back to the last good release.`,
-  );
   return exitCode;
 }

@@ -1,5 +1,6 @@
 import type { Moment } from '../client/index.ts';
 import type { DeployView } from '../contracts/deploy.ts';
+import { endingAlready } from './interruption.ts';
 import { eventsBetween } from './render/events.ts';
 import { liveLines } from './render/live.ts';
 import { plainHead, plainLines } from './render/plain.ts';
@@ -16,8 +17,10 @@ export interface Presenter {
 
 export interface PresenterOptions {
   link: string | undefined;
-  /** What Ctrl-C does. */
+  /** What Ctrl-C does, when hosts are not being put back already. */
   footer: string;
+  /** The same while they are. */
+  endingFooter: string;
 }
 
 export async function presenterFor(terminal: Terminal, options: PresenterOptions): Promise<Presenter> {
@@ -54,7 +57,8 @@ function jsonPresenter(terminal: Terminal): Presenter {
   };
 }
 
-async function livePresenter(terminal: Terminal, { link, footer }: PresenterOptions): Promise<Presenter> {
+async function livePresenter(terminal: Terminal, options: PresenterOptions): Promise<Presenter> {
+  const { link } = options;
   const { createLogUpdate } = await import('log-update');
   const update = createLogUpdate(terminal.stderr);
   let latest: Moment | undefined;
@@ -62,8 +66,8 @@ async function livePresenter(terminal: Terminal, { link, footer }: PresenterOpti
   const draw = (last = false): void => {
     if (!latest) return;
     const { columns, rows, errColors: colors } = terminal;
-    const frame = { columns, rows, colors, now: Date.now(), tick: tick++ };
-    update(liveLines(latest, last ? frame : { ...frame, footer: footerOf(latest) ?? footer }).join('\n'));
+    const frame = { columns, rows, colors, now: Date.now() };
+    update(liveLines(latest, last ? frame : { ...frame, tick: tick++, footer: footerOf(latest, options) }).join('\n'));
   };
   if (link) terminal.note(terminal.errColors.dim(link));
   const timer = setInterval(draw, 120);
@@ -88,8 +92,8 @@ async function livePresenter(terminal: Terminal, { link, footer }: PresenterOpti
   };
 }
 
-function footerOf({ trouble }: Moment): string | undefined {
+function footerOf({ trouble, view }: Moment, { footer, endingFooter }: PresenterOptions): string {
   if (trouble === 'no-worker') return 'No worker answers; the deploy goes on when one is back.';
   if (trouble === 'server') return 'Temporal does not answer; trying again.';
-  return undefined;
+  return endingAlready(view) ? endingFooter : footer;
 }

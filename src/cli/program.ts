@@ -59,7 +59,7 @@ export function createProgram(done: (code: ExitCode) => void): CommandUnknownOpt
   dbc.addCommand(
     talking('abort', 'stop a running deploy and put its hosts back')
       .argument('<target>')
-      .requiredOption('--reason <text>', 'why; everybody who looks will see it')
+      .option('--reason <text>', 'why; everybody who looks will see it')
       .option('--wait', 'return when it has ended, instead of when the abort is accepted')
       .option('--give-up', 'while hosts are being put back: stop that too, and leave them as they are')
       .action((target, flags) =>

@@ -26,8 +26,8 @@ export async function abortDeploy(server: Server, ref: DeployRef, message: Abort
     throw new NoDeploy(`The deploy of ${ref.target} is not running any more.`);
   }
   const giveUpAt = Date.now() + acceptedWithinMs;
-  while (Date.now() < giveUpAt) {
-    const view = await queryView(server, ref);
+  for (let left = acceptedWithinMs; left > 0; left = giveUpAt - Date.now()) {
+    const view = await queryView(server, ref, left);
     if (view?.abort) return { state: view.abort.accepted ? 'accepted' : 'too late', abort: view.abort };
     await sleep(100);
   }

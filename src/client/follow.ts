@@ -55,8 +55,8 @@ export async function* follow(
     try {
       const description = await describe(server, deploy.workflowId, runId);
       if (description && description.status.name === 'RUNNING') {
-        // The view changes only with the history, so the worker is asked only then.
-        const version = `${runId} ${description.historyLength}`;
+        // The view changes only with the history; between changes it is asked for to see whether a worker is there.
+        const version = `${runId} ${description.historyLength} ${Math.floor(Date.now() / aliveMs)}`;
         const fresh = seen === version ? moment?.view : await queryView(server, { ...deploy, runId });
         if (fresh) seen = version;
         moment = {
@@ -77,6 +77,9 @@ export async function* follow(
   const { report } = await end;
   if (report) yield { view: report, running: [] };
 }
+
+/** How often a worker is asked for the view although nothing has changed. */
+const aliveMs = 5000;
 
 export interface ResultOptions {
   patienceMs?: number;

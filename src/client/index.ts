@@ -16,7 +16,7 @@ import { type StartOptions, startDeploy } from './start.ts';
 export { NoDeploy, SetupMissing, TargetBusy, TemporalUnavailable } from './errors.ts';
 export type { AbortAnswer, ConnectOptions, DeployRef, End, ListedDeploy, Moment, Poller, Status };
 
-/** @throws TemporalUnavailable when the server cannot be reached, after 8 s by default */
+/** @throws TemporalUnavailable when the server cannot be reached, after 6 s by default */
 export const connect = async (options: ConnectOptions = {}): Promise<DeployClient> =>
   new DeployClient(await connectServer(options));
 

@@ -63,15 +63,16 @@ export async function describe(
 }
 
 /** A worker answers within milliseconds; when there is none, Temporal would keep us waiting. */
-const queryMs = 3000;
+const queryMs = 2000;
 
 /** The view as the workflow holds it; undefined when no worker answers. */
 export async function queryView(
   server: Server,
   { workflowId, runId }: Pick<DeployRef, 'workflowId' | 'runId'>,
+  deadlineMs = queryMs,
 ): Promise<DeployView | undefined> {
   const handle = server.client.workflow.getHandle(workflowId, runId);
-  return ask(server, () => handle.query<DeployView>(progressQuery), queryMs).catch(() => undefined);
+  return ask(server, () => handle.query<DeployView>(progressQuery), deadlineMs).catch(() => undefined);
 }
 
 /** How a closed deploy ended; `result` waits for nothing then. */
@@ -143,17 +144,20 @@ export function firstRunId({ raw, runId }: Execution): string {
   return (info && 'firstRunId' in info && info.firstRunId) || runId;
 }
 
-/** From the heartbeats of the activities that run now. */
+/** From the heartbeats of the activities that run now, or why one waits for its next attempt. */
 export function runningSteps({ raw }: WorkflowExecutionDescription): RunningStep[] {
-  return (raw.pendingActivities ?? []).flatMap(({ activityType, heartbeatDetails, attempt, lastFailure }) => {
+  return (raw.pendingActivities ?? []).flatMap(({ activityType, state, heartbeatDetails, attempt, lastFailure }) => {
     const step = stepOf(activityType?.name ?? '');
     const payload = heartbeatDetails?.payloads?.[0];
     const beat = payload ? defaultPayloadConverter.fromPayload<JobHeartbeat | undefined>(payload) : undefined;
-    const again = (attempt ?? 1) > 1 && lastFailure?.message ? `attempt ${attempt}: ${lastFailure.message}` : undefined;
-    const line = beat?.line ?? again;
+    const again = (attempt ?? 1) > 1 && `attempt ${attempt}${lastFailure?.message ? `: ${lastFailure.message}` : ''}`;
+    const line = (state === scheduled && again) || beat?.line || again;
     return step && line ? [{ step, line }] : [];
   });
 }
+
+/** PENDING_ACTIVITY_STATE_SCHEDULED: no worker has it at the moment. */
+const scheduled = 1;
 
 const forward = new Set(['inspect', 'fetch', 'reset', 'build', 'start', 'verify', 'record']);
 const compensating = new Set(['retakeLease', 'restoreCheckout', 'restoreImages', 'restoreServices', 'verifyRestored']);

@@ -7,7 +7,7 @@ export interface ConnectOptions {
   /** Instead of what Temporal's variables (TEMPORAL_ADDRESS, …) and profile file say. */
   address?: string;
   namespace?: string;
-  /** How long to try to reach the server. Milliseconds, 8 s by default. */
+  /** How long to try to reach the server. Milliseconds, 6 s by default. */
   timeoutMs?: number;
 }
 
@@ -29,7 +29,7 @@ export async function connectServer(options: ConnectOptions = {}): Promise<Serve
       // An address that was given is a server of our own: nobody's key is sent to it.
       ...(options.address === undefined ? connectionOptions : {}),
       address,
-      connectTimeout: options.timeoutMs ?? 8000,
+      connectTimeout: options.timeoutMs ?? 6000,
     });
     return { client: new Client({ connection, namespace }), connection, address, namespace };
   } catch (error) {

@@ -13,7 +13,7 @@ export const shells = ['dash', 'bash'].flatMap((name) => {
   return path === undefined ? [] : [{ name, path }];
 });
 
-export interface ShellAnswer {
+interface ShellAnswer {
   /** Standard output behind the marker, byte by byte. */
   log: Buffer;
   /** `KEY VALUE` as it was said, in order. */
@@ -24,7 +24,7 @@ export interface ShellAnswer {
   one(key: string): string | undefined;
 }
 
-export interface RunOptions {
+interface RunOptions {
   command: string;
   number?: number;
   deadline?: number;
@@ -33,7 +33,7 @@ export interface RunOptions {
   offset?: number;
 }
 
-export const nonce = 'dbc-nonce';
+const nonce = 'dbc-nonce';
 
 export class ShellHost {
   readonly dir = mkdtempSync(join(tmpdir(), 'dbc-host-'));

@@ -4,11 +4,8 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { NativeConnection } from '@temporalio/worker';
 import { WorkflowType } from '../../src/contracts/temporal.ts';
-import { startTemporal } from '../lab/temporal.ts';
 import { ended, Lab, type StartOptions, untilPhase } from '../workflow/lab.ts';
 import { aborted, cancelled, fails, Model, oldSha, release, snapshotOf } from '../workflow/model.ts';
 
@@ -79,15 +76,7 @@ function withoutMachine(key: string, value: unknown): unknown {
   return value;
 }
 
-const temporal = await startTemporal({ persistent: false });
-const { address } = temporal;
-const connection = await Connection.connect({ address });
-const native = await NativeConnection.connect({ address });
-const lab = await Lab.on(new Client({ connection, identity: 'recorder' }), native, async () => {
-  await native.close();
-  await connection.close();
-  await temporal.stop();
-});
+const lab = await Lab.realTime();
 mkdirSync(folder, { recursive: true });
 await Promise.all(
   Object.entries(scenarios).map(async ([name, { model, options, meanwhile }]) => {

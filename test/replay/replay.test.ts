@@ -4,8 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from '@temporalio/worker';
 import { outcomes } from '../../src/contracts/deploy.ts';
+import { quietRuntime } from '../../worker/runtime.ts';
 import { workflowBundle } from '../workflow/bundle.ts';
-import { quietRuntime } from '../workflow/quiet-runtime.ts';
 
 const folder = join(import.meta.dirname, 'histories');
 const names = readdirSync(folder)
@@ -17,7 +17,7 @@ describe('a stored history', () => {
   let errors: Map<string, Error | undefined>;
   before(async function () {
     this.timeout(120_000);
-    quietRuntime();
+    quietRuntime(() => {});
     const histories = names.map((workflowId) => ({ workflowId, history: read(workflowId) }));
     const results = Worker.runReplayHistories({ workflowBundle: await workflowBundle() }, histories);
     errors = new Map();

@@ -73,14 +73,14 @@ for (const shell of shells) {
 
     it('shows output while the command runs', async () => {
       let seenAt = 0;
-      await host.send(host.runText('job', { command: 'echo early; sleep 0.7' }), (log) => {
+      await host.send(host.runText('job', { command: 'echo early; sleep 0.5' }), (log) => {
         if (seenAt === 0 && log.includes('early')) seenAt = Date.now();
       });
-      assert.ok(Date.now() - seenAt > 400, `seen ${Date.now() - seenAt} ms before the end`);
+      assert.ok(Date.now() - seenAt > 250, `seen ${Date.now() - seenAt} ms before the end`);
     });
 
     it('goes on when its follower is killed', async () => {
-      const follower = host.start(host.runText('job', { command: 'echo $$ >pid; sleep 0.5; echo done' }));
+      const follower = host.start(host.runText('job', { command: 'echo $$ >pid; sleep 0.2; echo done' }));
       await pidOf('pid');
       follower.kill('SIGKILL');
       const answer = await host.run('job', { command: '' });
@@ -206,7 +206,7 @@ for (const shell of shells) {
       });
 
       it('leaves an ended job alone, and the daemon that it left behind', async () => {
-        await host.run('job', { command: 'sleep 30 & echo $! >pid' });
+        await host.run('job', { command: 'sleep 30 >/dev/null 2>&1 & echo $! >pid' });
         const { answer } = await cancel();
         assert.equal(answer.one('ended')?.split(' ')[0], '0');
         assert.ok(isRunning(await pidOf('pid')));
@@ -242,7 +242,11 @@ for (const shell of shells) {
     });
 
     it('kills a command that ignores its deadline', async () => {
-      const answer = await host.run('job', { command: `trap '' TERM; while :; do sleep 0.1; done`, deadline: 1 });
+      const answer = await host.run('job', {
+        command: `trap '' TERM; while :; do sleep 0.1; done`,
+        deadline: 1,
+        grace: 0,
+      });
       assert.match(answer.one('ended') ?? '', /^deadline [234]$/);
     });
 
@@ -288,7 +292,7 @@ for (const shell of shells) {
     });
 
     it('puts neither the command nor the environment file into the process list', async () => {
-      const following = host.run('job', { command: ': secret-of-the-command; echo $$ >pid; sleep 0.5' });
+      const following = host.run('job', { command: ': secret-of-the-command; echo $$ >pid; sleep 0.2' });
       await pidOf('pid');
       assert.deepEqual(host.processes('secret-of-the-command'), []);
       await following;

@@ -1,6 +1,6 @@
-import { ApplicationFailure, type Client, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import { ApplicationFailure, Client, Connection, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { DeployReport, DeployRequest, DeployView, Phase } from '../../src/contracts/deploy.ts';
 import {
   abortSignal,
@@ -10,10 +10,10 @@ import {
   taskQueue,
   WorkflowType,
 } from '../../src/contracts/temporal.ts';
-import { createTimeSkipping } from '../lab/temporal.ts';
+import { quietRuntime } from '../../worker/runtime.ts';
+import { createTimeSkipping, startTemporal } from '../lab/temporal.ts';
 import { workflowBundle } from './bundle.ts';
 import { type Model, modelActivities } from './model.ts';
-import { quietRuntime } from './quiet-runtime.ts';
 
 export interface StartOptions extends Partial<DeployRequest> {
   type?: string;
@@ -51,7 +51,7 @@ export class Lab {
   }
 
   static async timeSkipping(): Promise<Lab> {
-    quietRuntime();
+    quietRuntime(() => {});
     const env: TestWorkflowEnvironment = await createTimeSkipping();
     await env.connection.operatorService.addSearchAttributes({
       namespace: env.client.options.namespace,
@@ -60,8 +60,22 @@ export class Lab {
     return Lab.on(env.client, env.nativeConnection, () => env.teardown());
   }
 
-  static async on(client: Client, connection: NativeConnection, close: () => Promise<void>): Promise<Lab> {
-    quietRuntime();
+  /** A real server, for what the other one does not model; its time is everybody's. */
+  static async realTime(): Promise<Lab> {
+    const temporal = await startTemporal({ persistent: false });
+    const { address } = temporal;
+    const connection = await Connection.connect({ address });
+    quietRuntime(() => {});
+    const native = await NativeConnection.connect({ address });
+    return Lab.on(new Client({ connection, identity: 'client' }), native, async () => {
+      await native.close();
+      await connection.close();
+      await temporal.stop();
+    });
+  }
+
+  private static async on(client: Client, connection: NativeConnection, close: () => Promise<void>): Promise<Lab> {
+    quietRuntime(() => {});
     const lab = new Lab(client, connection, close);
     lab.#worker = await lab.worker({ taskQueue });
     lab.#running = lab.#worker.run();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ended, type Lab } from './lab.ts';
-import { aborted, fails, hangs, Model, newSha, oldSha, type Step, snapshotOf } from './model.ts';
+import { ended, Lab } from './lab.ts';
+import { aborted, type Call, fails, hangs, Model, newSha, oldSha, type Step, snapshotOf } from './model.ts';
 import { sharedLab } from './shared-lab.ts';
 
 describe('a restore', () => {
@@ -98,26 +98,34 @@ describe('a restore', () => {
     assert.equal(outcome, 'not-applied');
     assert.equal(model.inputs('releaseLease')[0].closeSnapshots, false);
   });
+});
 
-  it('is tried for its whole time again when no worker was there to try it', async () => {
+describe('a restore that no worker was there to try', () => {
+  let lab: Lab;
+  before(async () => {
+    lab = await Lab.realTime();
+  });
+  after(() => lab.close());
+
+  it('has its whole time again when a worker is back', async () => {
     const taskQueue = 'absent';
     const worker = await lab.worker({ taskQueue });
-    const model = failing().on(
-      'restoreCheckout',
-      async (call) => {
-        worker.shutdown();
-        await hangs(call);
-      },
-      { times: 1 },
-    );
-    Object.assign(model.target, { waitMs: 0, timeouts: { ...model.target.timeouts, restoreMs: 3_000 } });
+    const absent = async (call: Call) => {
+      worker.shutdown();
+      await hangs(call);
+    };
+    const model = new Model().on('build', fails('CommandFailed')).on('restoreCheckout', absent, { times: 1 });
+    Object.assign(model.target.timeouts, { restoreMs: 3_000 });
     const gone = worker.run();
     const handle = await lab.start(model, { taskQueue });
     await gone;
-    // In real time: the server skips none while a workflow task waits for a worker.
-    await sleep(7_000);
+    await sleep(6_500);
     const { outcome } = await (await lab.worker({ taskQueue })).runUntil(ended(handle));
     assert.equal(outcome, 'rolled-back');
-    assert.deepEqual([model.host().head, model.host().running], [oldSha, oldSha]);
+    assert.equal(model.host().head, oldSha);
+    assert.deepEqual(
+      model.inputs('retakeLease').map(({ number }) => number),
+      [1, 2],
+    );
   });
 });

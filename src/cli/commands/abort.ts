@@ -8,12 +8,12 @@ import { exitCodeOf } from '../exit-code.ts';
 import type { TemporalFlags } from '../flags.ts';
 import { conclude } from '../follow-deploy.ts';
 import { endingAlready } from '../interruption.ts';
-import { busyLine } from '../render/busy.ts';
+import { doing, where } from '../render/busy.ts';
 import { type Session, withSession } from '../session.ts';
 import type { Terminal } from '../terminal.ts';
 
 export interface AbortFlags extends TemporalFlags {
-  reason: string;
+  reason?: string | undefined;
   wait?: boolean | undefined;
   giveUp?: boolean | undefined;
 }
@@ -26,7 +26,10 @@ export function abort(terminal: Terminal, target: string, flags: AbortFlags): Pr
     const already = endingAlready(status.view);
     if (already && !(flags.wait && !flags.giveUp)) refuseSecond(status, already, flags);
     if (!already || flags.giveUp) {
-      const answer = await client.abort(status.ref, { by: actor(process.env), reason: flags.reason });
+      const answer = await client.abort(status.ref, {
+        by: actor(process.env),
+        reason: flags.reason ?? 'no reason given',
+      });
       const code = tell(terminal, status, answer);
       if (!flags.wait) return code;
     } else {
@@ -49,7 +52,7 @@ async function running(client: DeployClient, target: string): Promise<Status> {
 /** A second abort would make the deploy give its restore up, and nobody should do that by accident. */
 function refuseSecond({ view }: Status, already: string, { giveUp }: AbortFlags): void {
   if (giveUp) return;
-  throw new DeployError('HostBusy', `${already} ${busyLine(view, Date.now())}`, {
+  throw new DeployError('HostBusy', `${already} It is at ${where(view)}.`, {
     hint: 'Wait for it: add --wait. To stop putting the hosts back and leave them as they are: --give-up.',
   });
 }
@@ -57,17 +60,16 @@ function refuseSecond({ view }: Status, already: string, { giveUp }: AbortFlags)
 function tell(terminal: Terminal, { ref, view }: Status, answer: AbortAnswer): ExitCode {
   const accepted = answer.state !== 'too late';
   if (terminal.json) terminal.printJson({ event: 'abort', target: ref.target, ...answer });
-  else if (answer.state === 'accepted') terminal.print(`The abort is accepted: ${busyLine(view, Date.now())}`);
+  else if (answer.state === 'accepted')
+    terminal.print(`The abort is accepted: ${view.actor} ${doing(view)}, ${where(view)}. Its hosts are put back.`);
   else if (answer.state === 'too late') terminal.print('Too late to abort: the release is being recorded.');
   else terminal.print('Temporal keeps the abort, but no worker answers; it is acted on when one is back.');
   return accepted ? ExitCode.succeeded : ExitCode.failed;
 }
 
 /** Aborted is what was asked for; a deploy that succeeded all the same was not stopped. */
-async function untilEnded(terminal: Terminal, session: Session, ref: DeployRef): Promise<ExitCode> {
-  const end = cleaned(await session.client.result(ref));
-  return conclude(terminal, session, ref, end, undefined, (report) => {
-    if (report.outcome === 'aborted') return ExitCode.succeeded;
-    return report.outcome === 'succeeded' ? ExitCode.failed : exitCodeOf(report);
+const untilEnded = (terminal: Terminal, session: Session, ref: DeployRef): Promise<ExitCode> =>
+  conclude(terminal, session, ref, undefined, (view) => {
+    if (view.outcome === 'aborted') return ExitCode.succeeded;
+    return view.outcome === 'succeeded' ? ExitCode.failed : exitCodeOf(view);
   });
-}

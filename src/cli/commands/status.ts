@@ -5,7 +5,7 @@ import { shortSha } from '../../domain/sha.ts';
 import { cleaned } from '../clean.ts';
 import type { TemporalFlags } from '../flags.ts';
 import { liveLines } from '../render/live.ts';
-import { summary } from '../render/summary.ts';
+import { summary, unreportedLines } from '../render/summary.ts';
 import { minute, table } from '../render/table.ts';
 import { type Session, withSession } from '../session.ts';
 import type { Colors, Terminal } from '../terminal.ts';
@@ -48,10 +48,9 @@ async function oneTarget(terminal: Terminal, session: Session, target: string): 
 export function statusLines(found: Status, c: Colors, now: number, link?: string): string[] {
   const { view, open, closedAs, from } = found;
   if (!open) {
-    const unfinished = closedAs ? [`   The workflow was ${closedAs}, so nothing could be put back.`] : [];
-    return [...summary(view, c, link), ...unfinished];
+    return [...summary(view, c, link), ...(closedAs ? unreportedLines(view, closedAs) : [])];
   }
-  const frame = { columns: 200, rows: 10_000, now, tick: 0, colors: c };
+  const frame = { columns: 200, rows: 10_000, now, colors: c };
   return [
     ...liveLines(found, frame),
     ...(view.reason ? [`  reason: ${view.reason}`] : []),

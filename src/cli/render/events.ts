@@ -20,7 +20,8 @@ export interface StepEvent {
 
 /** Without a view before, everything so far is told. A step that was missed while it ran begins and ends. */
 export function eventsBetween(before: DeployView | undefined, after: DeployView): DeployEvent[] {
-  const events: DeployEvent[] = after.hosts.flatMap(({ host, steps }) => {
+  const aborted: DeployEvent[] = after.abort && !before?.abort ? [{ event: 'abort', ...after.abort }] : [];
+  const stepped = after.hosts.flatMap(({ host, steps }) => {
     const known = before?.hosts.find((other) => other.host === host)?.steps ?? [];
     return steps.flatMap((now) =>
       stepEvents(
@@ -30,11 +31,20 @@ export function eventsBetween(before: DeployView | undefined, after: DeployView)
       ),
     );
   });
-  events.sort((a, b) => ('at' in a && 'at' in b ? (a.at ?? '').localeCompare(b.at ?? '') : 0));
-  if (after.commit && after.commit !== before?.commit) events.unshift({ event: 'commit', commit: after.commit });
-  if (after.abort && !before?.abort) events.push({ event: 'abort', ...after.abort });
+  const timed = [...aborted, ...stepped].sort((a, b) => at(a).localeCompare(at(b)));
+  const events = after.commit && after.commit !== before?.commit ? withCommit(timed, after.commit) : timed;
   if (after.failure && !before?.failure) events.push({ event: 'failure', ...after.failure });
   return events;
+}
+
+const at = (event: DeployEvent): string => ('at' in event ? (event.at ?? '') : '');
+
+/** `fetch` finds out which commit it is. */
+function withCommit(events: DeployEvent[], commit: string): DeployEvent[] {
+  const fetched = events.findIndex(
+    (event) => event.event === 'step' && event.step === 'fetch' && event.state === 'done',
+  );
+  return [...events.slice(0, fetched + 1), { event: 'commit', commit }, ...events.slice(fetched + 1)];
 }
 
 function stepEvents(host: string, before: StepView | undefined, now: StepView): StepEvent[] {

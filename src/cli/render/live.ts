@@ -11,8 +11,8 @@ export interface Frame {
   rows: number;
   /** Epoch milliseconds. */
   now: number;
-  /** Counts up with every drawing. */
-  tick: number;
+  /** Counts up with every drawing; absent in what is drawn once. */
+  tick?: number;
   colors: Colors;
   /** The last line: what Ctrl-C does, what keeps the view from being true. */
   footer?: string;

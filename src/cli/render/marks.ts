@@ -1,15 +1,15 @@
 import type { StepName, StepState } from '../../contracts/deploy.ts';
 import type { Colors } from '../terminal.ts';
 
-export const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'] as const;
+const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'] as const;
 
-/** The mark of a step's state; `frame` counts up while something runs. */
-export function mark(state: StepState, c: Colors, frame = 0): string {
+/** The mark of a step's state; `frame` counts up where the mark of what runs can turn. */
+export function mark(state: StepState, c: Colors, frame?: number): string {
   switch (state) {
     case 'pending':
       return c.dim('·');
     case 'running':
-      return c.cyan(frames[frame % frames.length] ?? '>');
+      return c.cyan(frame === undefined ? '▸' : (frames[frame % frames.length] ?? '▸'));
     case 'done':
       return c.green('✓');
     case 'failed':

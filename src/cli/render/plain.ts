@@ -24,14 +24,13 @@ export function plainHead(view: DeployView, link: string | undefined): string[] 
 export function plainLines(event: DeployEvent, view: DeployView, c: Colors): string[] {
   switch (event.event) {
     case 'commit':
+    case 'failure':
+      // The steps say it, and the summary says it again.
       return [];
     case 'abort': {
       const then = event.accepted ? 'putting back what was changed' : 'too late, the release is being recorded';
       return ['', `${c.yellow('Abort')} by ${event.by}: ${event.reason}; ${then}`];
     }
-    case 'failure':
-      // A step that failed has said so.
-      return event.step ? [] : ['', `${c.red(event.type)}: ${event.message}`];
     case 'step': {
       const host = view.hosts.find(({ host: name }) => name === event.host);
       if (!host) return [];
@@ -43,7 +42,7 @@ export function plainLines(event: DeployEvent, view: DeployView, c: Colors): str
 }
 
 function beginning(event: StepEvent, view: DeployView, host: HostView, c: Colors): string[] {
-  if (event.note !== undefined) return [`   ${event.note}`];
+  if (event.note !== undefined) return indented(event.note);
   const what = `${doingStep[event.step]}${object(event, view, host)}...`;
   if (event.step !== 'inspect') return ['', c.bold(what)];
   const root = view.repository ? `Repository root: ${view.repository.path} on ` : 'Host ';
@@ -69,16 +68,21 @@ function object({ step }: StepEvent, { commit, repository, waitMs }: DeployView,
 function ending(event: StepEvent, view: DeployView, host: HostView, c: Colors): string[] {
   const { step, state, note, tookMs } = event;
   if (state === 'skipped' && note === undefined) return [];
-  const took = tookMs === undefined ? '' : c.dim(` (${formatDuration(tookMs)})`);
+  const duration = tookMs === undefined ? '' : formatDuration(tookMs);
+  // What `wait` has to say is how long it was.
+  const took = duration === '' || note === duration ? '' : c.dim(` (${duration})`);
   const said = { done: note ?? 'done', skipped: `${step} skipped: ${note}`, cancelled: `${step} cancelled` }[
     state as 'done' | 'skipped' | 'cancelled'
   ];
-  const lines = [`   ${mark(state, c)} ${said ?? `${step} failed: ${note ?? 'no reason given'}`}${took}`];
+  const [first = '', ...more] = (said ?? `${step} failed: ${note ?? 'no reason given'}`).split('\n');
+  const lines = [`   ${mark(state, c)} ${first}${took}`, ...more.map((line) => `     ${line}`)];
   if (state !== 'done') return lines;
   if (step === 'reset') return [...lines, '', ...gitState(view, host, c)];
   if (step === 'verify' || step === 'restore') return [...lines, ...proof(host, c)];
   return lines;
 }
+
+const indented = (text: string): string[] => text.split('\n').map((line) => `   ${line}`);
 
 function gitState({ commit, repository }: DeployView, host: HostView, c: Colors): string[] {
   const { manualChanges, savedRef, untracked } = host;
@@ -87,7 +91,7 @@ function gitState({ commit, repository }: DeployView, host: HostView, c: Colors)
     c.bold('Git state:'),
     ...(commit ? [`   HEAD: ${shortSha(commit)} (${commit})`] : []),
     ...(repository ? [`   Branch: ${repository.branch}`] : []),
-    `   Status: ${manualChanges.length} manual changes${kept}, ${untracked.length} untracked files`,
+    `   Status: ${manualChanges.length} uncommitted files${kept}, ${untracked.length} untracked files`,
   ];
 }
 
@@ -111,7 +115,7 @@ export function serviceLines(services: readonly ServiceView[], c: Colors): strin
 export function ruleLines(rules: readonly RuleView[], c: Colors): string[] {
   const rows = rules.map(({ rule: name, passed, observed }) => [
     passed ? '✓' : '✗',
-    `${name}:`,
+    name,
     passed ? 'PASS' : 'FAIL',
     observed,
   ]);

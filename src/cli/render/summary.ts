@@ -1,6 +1,7 @@
 import type { DeployView, HostView } from '../../contracts/deploy.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import { shortSha } from '../../domain/sha.ts';
+import { untouched } from '../exit-code.ts';
 import { failureLines } from '../failure.ts';
 import type { Colors } from '../terminal.ts';
 import { rule } from './plain.ts';
@@ -29,13 +30,13 @@ export function summary(view: DeployView, c: Colors, link?: string): string[] {
 function banner(view: DeployView, c: Colors): string {
   const name = view.kind === 'rollback' ? 'Rollback' : 'Deployment';
   const touched = view.hosts.some(({ steps }) => steps.some(({ step }) => step === 'restore'));
-  const untouched = 'no host was changed';
-  const restored = touched ? 'every host is back on what it ran before, verified' : untouched;
+  const unchanged = 'no host was changed';
+  const restored = touched ? 'every host is back on what it ran before, verified' : unchanged;
   switch (view.outcome) {
     case 'succeeded':
       return view.noop ? c.green('✓ Nothing had to change') : c.green(`✓ ${name} completed successfully!`);
     case 'not-applied':
-      return c.red(`✗ ${name} failed; ${untouched}`);
+      return c.red(`✗ ${name} failed; ${unchanged}`);
     case 'rolled-back':
       return c.red(`✗ ${name} failed; ${restored}`);
     case 'aborted':
@@ -45,7 +46,9 @@ function banner(view: DeployView, c: Colors): string {
     case 'needs-operator':
       return c.red(`✗ ${name} needs an operator: at least one host could not be put in order`);
     case undefined:
-      return c.red(`✗ ${name} ended without a report: what the hosts run is not known`);
+      return untouched(view.phase)
+        ? c.red(`✗ ${name} was ended from outside before it began; ${unchanged}`)
+        : c.red(`✗ ${name} was ended from outside in mid-work: nothing could be put back`);
   }
 }
 
@@ -55,10 +58,20 @@ function runsNow({ before, now, verified }: HostView, c: Colors): string {
   return `runs ${shortSha(now)}${verified ? `, ${c.green('verified')}` : ''}${was}`;
 }
 
+/** What to add about a deploy that was ended from outside. */
+export function unreportedLines({ target, phase }: DeployView, how: string): string[] {
+  const next = untouched(phase)
+    ? []
+    : [
+        `   The hosts stay as they are: \`dbc git-state ${target}\`, \`dbc services ${target}\`.`,
+        `   The next deploy starts from there; \`dbc rollback ${target}\` goes back to what ran before.`,
+      ];
+  return [`   The workflow was ${how}`, ...next];
+}
+
 function failed(failure: NonNullable<DeployView['failure']>, c: Colors): string[] {
-  const place = [failure.step ? `in ${failure.step}` : '', failure.host ? `on ${failure.host}` : ''].filter(Boolean);
-  const head = place.length > 0 ? [`   Failed ${place.join(' ')}:`] : [];
-  return [...head, ...failureLines(failure, c).map((line) => `   ${line}`)];
+  const place = [failure.step ? ` in ${failure.step}` : '', failure.host ? ` on ${failure.host}` : ''].join('');
+  return [`   Failed${place}:`, ...failureLines(failure, c).map((line) => `      ${line}`)];
 }
 
 /** What people had left on the host, and where it is. */
