@@ -103,7 +103,11 @@ function toFailure(error: unknown, patience: 'step' | 'compensation', contactAt:
   if (error instanceof CompleteAsyncError || error instanceof CancelledFailure || error instanceof ApplicationFailure) {
     return error;
   }
-  if (!(error instanceof DeployError)) return error;
+  if (!(error instanceof DeployError)) {
+    // A fault of ours, not of the host: trying a step again would hide it for as long as the step may take.
+    const message = `unexpected: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+    return patience === 'step' ? failureOf(new DeployError('CommandFailed', message), false) : error;
+  }
   const unreachable = error.type === 'SshUnavailable';
   const silentMs = Date.now() - contactAt;
   const givenUp = unreachable && patience === 'step' && silentMs > task.target.timeouts.unreachableMs;
