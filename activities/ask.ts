@@ -61,7 +61,7 @@ async function answerOf(deps: Deps, input: AskInput, run: Run): Promise<Partial<
     }
     case 'doctor': {
       const [now, lease] = await Promise.all([look(deps, input, run.signal), readLease(program, input)]);
-      const findings = judgePreflight(input, now, secrets.envOf(input.host));
+      const findings = judgePreflight(input, now, secrets.envOf(input));
       if (lease.holder) findings.warnings.push(`the lease is held by ${describeHolder(lease.holder)}`);
       return { findings, lease };
     }

@@ -31,7 +31,7 @@ export async function inspect(deps: Deps, input: InspectInput, run: Run): Promis
   }
   run.say('reading the host');
   const now = await look(deps, input, run.signal);
-  const findings = judgePreflight(input, now, deps.secrets.envOf(input.host));
+  const findings = judgePreflight(input, now, deps.secrets.envOf(input));
   if (findings.errors.length > 0) {
     await giveLease(program, task);
     throw new DeployError(
@@ -108,21 +108,11 @@ async function keepSnapshot(
   const snapshot = adopted?.snapshot ?? newSnapshot(task, now);
   const files = ['create', snapshotPath(task.deploy), base64(JSON.stringify(snapshot))];
   if (adopted?.target !== undefined) files.push('create', targetPath(task.deploy), base64(adopted.target));
-  refuseLostLease(
-    task,
-    await program.call(task, { operation: 'write', args: [task.number, ...files], timeoutMs: 30_000 }),
-  );
-  if (task.target.env) {
-    await program.call(task, {
-      operation: 'keep_env',
-      args: [task.number, task.deploy, task.target.env.file],
-      timeoutMs: 30_000,
-    });
-  }
-  if (leftovers.length > 0) {
-    const done = leftovers.map(([deploy]) => `snapshots/${deploy}`);
-    await program.call(task, { operation: 'remove', args: [task.number, ...done], timeoutMs: 30_000 });
-  }
+  const then: (string | number)[][] = [];
+  if (task.target.env) then.push(['keep_env', task.number, task.deploy, task.target.env.file]);
+  if (leftovers.length > 0) then.push(['remove', task.number, ...leftovers.map(([deploy]) => `snapshots/${deploy}`)]);
+  const args = [task.number, ...files];
+  refuseLostLease(task, await program.call(task, { operation: 'write', args, then, timeoutMs: 30_000 }));
   return asTaken(task, snapshot);
 }
 

@@ -72,7 +72,7 @@ export async function observe(
     ...parseAnswers(output, onHost),
     ...rules.filter(({ from }) => from === 'worker').map((rule, index) => [rule.name, fromWorker[index]] as const),
   ]);
-  const redact = secrets.redactorFor(task.host);
+  const redact = secrets.redactorFor(task);
   const one = (key: string): string => new RegExp(`^${key} (.*)$`, 'm').exec(output)?.[1] ?? '';
   const all = (key: string): string[] =>
     [...output.matchAll(new RegExp(`^${key} (.*)$`, 'gm'))].map((match) => match[1] ?? '');

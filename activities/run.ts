@@ -48,8 +48,11 @@ export async function runStep<T>(
     job: async (leased, spec) => {
       const result = await runJob(program, leased, spec, {
         signal,
+        begins: (key) => {
+          running = { task: leased, key };
+          return before?.job === key ? before.offset : 0;
+        },
         progress: (progress) => {
-          running = { task: leased, key: progress.job };
           state = { ...progress, contactAt: Date.now() };
         },
       });

@@ -22,22 +22,16 @@ import { giveLease, refuseLostLease } from './ssh/lease.ts';
 import { base64, parseStateFiles, releasePath } from './state-files.ts';
 
 /** Fetches the branch and finds the commit: it must be there, be allowed, and overwrite nothing. */
-export async function fetch({ program }: Deps, input: FetchInput, run: Run): Promise<Fetched> {
+export async function fetch({ secrets }: Deps, input: FetchInput, run: Run): Promise<Fetched> {
   const { target, host } = input;
   const { repository, timeouts } = target;
-  await run.job(input, {
+  const { result } = await run.job(input, {
     name: 'fetch',
-    script: fetchScript(repository),
+    script: `${fetchScript(repository)}{\n${resolveScript(repository, input.commit)}} >&3\n`,
     deadlineMs: timeouts.fetchMs,
     onFailure: 'fail',
   });
-  const { output } = await program.call(input, {
-    operation: 'read',
-    args: [Math.ceil(timeouts.fetchMs / 1000), resolveScript(repository, input.commit)],
-    timeoutMs: timeouts.fetchMs + 10_000,
-    signal: run.signal,
-  });
-  const lines = output.split('\n');
+  const lines = secrets.redactorFor(input)(result).split('\n');
   const said = (key: string) =>
     lines.filter((line) => line.startsWith(`${key} `)).map((line) => line.slice(key.length + 1));
   const [sha] = said('sha');
@@ -144,11 +138,11 @@ export async function record({ program }: Deps, input: RecordInput, run: Run): P
   const written = await program.call(input, {
     operation: 'write',
     args: [number, 'create', releasePath(release), base64(JSON.stringify(release))],
+    then: [['overview']],
     timeoutMs: target.timeouts.recordMs,
   });
   refuseLostLease(input, written);
-  const overview = await program.call(input, { operation: 'overview', args: [], timeoutMs: 30_000 });
-  const { releases, snapshots } = parseStateFiles(overview);
+  const { releases, snapshots } = parseStateFiles(written);
   // One entry a commit, the newest first; the current and the previous are always among them.
   const commits = [...new Set(releases.map(({ sha }) => sha).reverse())];
   const kept = commits.slice(0, Math.max(2, target.retain.releases));
@@ -176,27 +170,30 @@ export async function record({ program }: Deps, input: RecordInput, run: Run): P
       warnings.push(`old releases could not be pruned: ${error.message}`);
     });
   const old = dropped.map((each) => releasePath(each));
-  if (old.length > 0) await program.call(input, { operation: 'remove', args: [number, ...old], timeoutMs: 30_000 });
-  await program.call(input, { operation: 'prune_jobs', args: [number, target.retain.jobs], timeoutMs: 60_000 });
+  await program.call(input, {
+    operation: 'prune_jobs',
+    args: [number, target.retain.jobs],
+    then: old.length > 0 ? [['remove', number, ...old]] : [],
+    timeoutMs: 60_000,
+  });
   return { warnings };
 }
 
 /** The last thing on every host, whatever the outcome. A lease that is somebody else's by now is left alone. */
 export async function releaseLease({ program }: Deps, input: ReleaseLeaseInput): Promise<void> {
   const { number, deploy, quarantine, clearQuarantine } = input;
+  const operations: (string | number)[][] = [];
   if (number > 0) {
     const remove = [
       ...(input.closeSnapshots ? [`snapshots/${deploy}`] : []),
       ...(clearQuarantine === undefined ? [] : [`quarantine/${clearQuarantine}`]),
     ];
     if (quarantine) {
-      const args = [number, 'replace', `quarantine/${quarantine.sha}`, base64(quarantine.why)];
-      await program.call(input, { operation: 'write', args, timeoutMs: 30_000 });
+      operations.push(['write', number, 'replace', `quarantine/${quarantine.sha}`, base64(quarantine.why)]);
     }
-    if (remove.length > 0)
-      await program.call(input, { operation: 'remove', args: [number, ...remove], timeoutMs: 30_000 });
+    if (remove.length > 0) operations.push(['remove', number, ...remove]);
   }
-  await giveLease(program, input);
+  await giveLease(program, input, operations);
 }
 
 export function projectOf({ runtime }: Snapshot): string | undefined {

@@ -1,5 +1,6 @@
 # shellcheck shell=dash
-# main NONCE REPOSITORY ENV_FILE OPERATION ARGUMENT…: called at the end of what is sent, in braces: a transfer that broke
+# main NONCE REPOSITORY ENV_FILE OPERATION ARGUMENT…: called at the end of what is sent, followed by further operations
+# and the word that all of it was done, in braces: a transfer that broke
 # off, even in the midst of the arguments, is a syntax error and runs nothing.
 main() {
   nonce=$1
@@ -10,5 +11,4 @@ main() {
   operation=$4
   shift 4
   "op_$operation" "$@"
-  say end
 }

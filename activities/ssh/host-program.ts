@@ -24,7 +24,10 @@ export const runner = join('process', 'runner');
  * What a call sends to `sh -s`. The braces make it a syntax error when the transfer breaks off in the midst of the
  * arguments: half an argument must not be taken for a whole one.
  */
-export const programText = (words: readonly string[]): string => `${program}\n{ main ${quoteAll(words)}\n}\n`;
+export function programText(words: readonly string[], more: readonly string[][] = []): string {
+  const rest = more.map(([operation, ...args]) => `op_${operation} ${quoteAll(args)}\n`);
+  return `${program}\n{ main ${quoteAll(words)}\n${rest.join('')}say end\n}\n`;
+}
 
 /** One line that the program said: `taken 7`, `ended 0 12`. */
 export interface Line {
@@ -41,6 +44,8 @@ export interface HostAnswer {
 export interface HostCall {
   operation: string;
   args: (string | number)[];
+  /** More operations of the same call, each its name and its arguments. One that is refused ends the call. */
+  then?: (string | number)[][];
   /** Of the whole call, connecting included. */
   timeoutMs: number;
   signal?: AbortSignal;
@@ -69,12 +74,15 @@ export class HostProgram {
     const { target, host } = task;
     const nonce = `dbc-${randomUUID()}`;
     const words = [nonce, target.repository.path, target.env?.file ?? '', call.operation, ...call.args.map(String)];
-    const reader = new AnswerReader(nonce, call, (env) => this.#secrets.learn(host, env));
+    const reader = new AnswerReader(nonce, call, (env) => this.#secrets.learn(task, env));
     const result = await this.#ssh.exec(
       { host, ssh: target.ssh },
       {
         command: 'exec sh -s',
-        stdin: programText(words),
+        stdin: programText(
+          words,
+          call.then?.map((each) => each.map(String)),
+        ),
         timeoutMs: call.timeoutMs,
         ...(call.signal ? { signal: call.signal } : {}),
         onStdout: (chunk) => reader.stdout(chunk),
@@ -85,10 +93,10 @@ export class HostProgram {
     const error = answer.lines.find(({ key }) => key === 'error');
     if (error) {
       const [type = '', ...message] = error.value.split(' ');
-      throw new DeployError(type as ErrorType, `${host.alias}: ${this.#secrets.redactorFor(host)(message.join(' '))}`);
+      throw new DeployError(type as ErrorType, `${host.alias}: ${this.#secrets.redactorFor(task)(message.join(' '))}`);
     }
     if (!answer.lines.some(({ key }) => key === 'end')) {
-      const noise = this.#secrets.redactorFor(host)(reader.noise).trim();
+      const noise = this.#secrets.redactorFor(task)(reader.noise).trim();
       throw new DeployError(
         'SshUnavailable',
         `${host.alias}: the host program ended without an answer (${result.signal ?? result.code})${noise ? `: ${noise}` : ''}`,

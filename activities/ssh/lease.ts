@@ -95,14 +95,19 @@ export async function retakeLease(program: HostProgram, task: LeasedTask): Promi
   return Number(value(answer, 'taken'));
 }
 
-/** Gives the lease back, and ends what was left running under it; nothing happens when it is somebody else's by now. */
-export async function giveLease(program: HostProgram, task: LeasedTask): Promise<void> {
+/**
+ * Gives the lease back, and ends what was left running under it; nothing happens when it is somebody else's by now.
+ * `before` are operations that are done first, in the same call.
+ */
+export async function giveLease(
+  program: HostProgram,
+  task: LeasedTask,
+  before: (string | number)[][] = [],
+): Promise<void> {
   const { graceMs } = task.target.timeouts;
-  await program.call(task, {
-    operation: 'give',
-    args: [task.number, task.deploy, Math.ceil(graceMs / 1000)],
-    timeoutMs: graceMs + 30_000,
-  });
+  const give = ['give', task.number, task.deploy, Math.ceil(graceMs / 1000)];
+  const [[operation, ...args] = give, ...then] = [...before, give];
+  await program.call(task, { operation: String(operation), args, then, timeoutMs: graceMs + 30_000 });
 }
 
 export async function readLease(program: HostProgram, task: HostTask): Promise<LeaseState> {

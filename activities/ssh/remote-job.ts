@@ -1,7 +1,7 @@
 import type { LeasedTask } from '../../src/contracts/activities.ts';
 import { DeployError } from '../../src/domain/deploy-error.ts';
 import { formatDuration } from '../../src/domain/duration.ts';
-import { Tail } from '../../src/domain/tail.ts';
+import { Tail, tailBytes } from '../../src/domain/tail.ts';
 import { type HostAnswer, type HostProgram, type Line, runner } from './host-program.ts';
 import { refuseLostLease } from './lease.ts';
 
@@ -21,6 +21,8 @@ export interface JobSpec {
 export interface JobHooks {
   /** Cancels the waiting only. The job itself is ended by {@link cancelJob}. */
   signal: AbortSignal;
+  /** Before anything is sent: from here on the job may run. Returns how much of its log was followed already, in bytes. */
+  begins(job: string): number;
   progress(state: { job: string; offset: number; line?: string }): void;
 }
 
@@ -74,7 +76,9 @@ const jobKey = (task: LeasedTask, name: string, round: number): string => `${tas
 
 async function follow(program: HostProgram, task: LeasedTask, spec: JobSpec, key: string, hooks: JobHooks) {
   const tail = new Tail();
-  let offset = 0;
+  // The end of what was followed before is read again, because the failure's text may begin there.
+  const from = Math.max(0, hooks.begins(key) - tailBytes);
+  let offset = from;
   let line: string | undefined;
   const { timeouts, retain } = task.target;
   const answer = await program.call(task, {
@@ -85,7 +89,7 @@ async function follow(program: HostProgram, task: LeasedTask, spec: JobSpec, key
       Math.ceil(spec.deadlineMs / 1000),
       Math.ceil(timeouts.graceMs / 1000),
       retain.logBytes,
-      0,
+      from,
       spec.script,
       runner,
     ],

@@ -1,4 +1,4 @@
-import type { HostConfig } from '../../src/contracts/target.ts';
+import type { HostTask } from '../../src/contracts/activities.ts';
 import { parseEnvFile } from '../../src/domain/env-file.ts';
 import { createRedactor, type Redactor } from '../../src/domain/redaction.ts';
 
@@ -26,8 +26,8 @@ export class Secrets {
   }
 
   /** Takes an env file in, and returns what redacts everything that this host says. */
-  learn(host: HostConfig, env: Buffer | undefined): Redactor {
-    const key = hostKey(host);
+  learn(task: HostTask, env: Buffer | undefined): Redactor {
+    const key = placeOf(task);
     const file = env?.toString('utf8');
     const known = this.#known.get(key);
     if (known && known.file === file) return known.redactor;
@@ -39,14 +39,16 @@ export class Secrets {
     return redactor;
   }
 
-  redactorFor(host: HostConfig): Redactor {
-    return this.#known.get(hostKey(host))?.redactor ?? this.#ownRedactor;
+  redactorFor(task: HostTask): Redactor {
+    return this.#known.get(placeOf(task))?.redactor ?? this.#ownRedactor;
   }
 
   /** The env file's variables as last read; undefined when there is no file, or no call to the host yet. */
-  envOf(host: HostConfig): Map<string, string> | undefined {
-    return this.#known.get(hostKey(host))?.values;
+  envOf(task: HostTask): Map<string, string> | undefined {
+    return this.#known.get(placeOf(task))?.values;
   }
 }
 
-const hostKey = (host: HostConfig): string => `${host.user}@${host.address}:${host.port}`;
+/** Two targets may share a host, each with a repository and an env file of its own. */
+const placeOf = ({ host, target }: HostTask): string =>
+  `${host.user}@${host.address}:${host.port}${target.repository.path} ${target.env?.file ?? ''}`;

@@ -159,7 +159,7 @@ describe('a lease over SSH', () => {
         script: `trap '' TERM; echo $$ >pid; while :; do sleep 0.1; done`,
         deadlineMs: 60_000,
       };
-      const hooks = { signal: AbortSignal.timeout(30_000), progress: () => {} };
+      const hooks = { signal: AbortSignal.timeout(30_000), begins: () => 0, progress: () => {} };
       const running = runJob(program, task('first', 1), { ...spec, onFailure: 'fail' }, hooks).catch((error) => error);
       const pid = join(repository, 'pid');
       await until(() => existsSync(pid) && readFileSync(pid, 'utf8') !== '', 'the command runs');

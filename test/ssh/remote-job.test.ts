@@ -68,7 +68,7 @@ describe('a remote job over SSH', () => {
       program,
       task,
       { name: 'build', script, deadlineMs: 60_000, onFailure: 'fail', ...more },
-      { signal: AbortSignal.timeout(60_000), progress: () => {} },
+      { signal: AbortSignal.timeout(60_000), begins: () => 0, progress: () => {} },
     );
   const file = (name: string): string => join(repository, name);
   const read = (name: string): string => (existsSync(file(name)) ? readFileSync(file(name), 'utf8') : '');
@@ -176,7 +176,11 @@ describe('a remote job over SSH', () => {
       new Secrets(),
     );
     const spec: JobSpec = { name: 'x', script: 'true', deadlineMs: 60_000, onFailure: 'fail' };
-    const run = runJob(silent, task, spec, { signal: AbortSignal.timeout(60_000), progress: () => {} });
+    const run = runJob(silent, task, spec, {
+      signal: AbortSignal.timeout(60_000),
+      begins: () => 0,
+      progress: () => {},
+    });
     assert.match((await failure(run)).message, /started none of 3 jobs/);
   });
 
@@ -250,7 +254,11 @@ describe('a remote job over SSH', () => {
       new Secrets(),
     );
     const spec: JobSpec = { name: 'x', script: 'echo correct-horse-battery', deadlineMs: 60_000, onFailure: 'fail' };
-    const { tail } = await runJob(noisy, task, spec, { signal: AbortSignal.timeout(60_000), progress: () => {} });
+    const { tail } = await runJob(noisy, task, spec, {
+      signal: AbortSignal.timeout(60_000),
+      begins: () => 0,
+      progress: () => {},
+    });
     assert.equal(tail, '•••\n');
   });
 });

@@ -4,7 +4,7 @@ import { formatDuration } from '../../domain/duration.ts';
 import { shortSha } from '../../domain/sha.ts';
 import type { Colors } from '../terminal.ts';
 import { mark } from './marks.ts';
-import { cutTo, padEnd } from './width.ts';
+import { cutTo, padEnd, widthOf } from './width.ts';
 
 export interface Frame {
   columns: number;
@@ -73,8 +73,8 @@ function stepLine(step: StepView, running: Moment['running'], frame: Frame): str
   const { colors: c, columns } = frame;
   const text =
     step.state === 'running' ? (running.find((one) => one.step === step.step)?.line ?? step.note) : step.note;
-  const start = `${padEnd(step.step, 8)}${elapsed(step, frame.now).padStart(7)}`;
-  const rest = cutTo(oneLine(text ?? ''), columns - 6 - 15 - 2);
+  const start = cutTo(`${padEnd(step.step, 8)}${elapsed(step, frame.now).padStart(7)}`, columns - 6);
+  const rest = cutTo(oneLine(text ?? ''), columns - 6 - widthOf(start) - 2);
   const name = step.state === 'pending' || step.state === 'skipped' ? c.dim(start) : start;
   return `    ${mark(step.state, c, frame.tick)} ${name}  ${c.dim(rest)}`.trimEnd();
 }
