@@ -20,8 +20,15 @@ export interface Ran {
   loaded: string[];
 }
 
+export interface Running {
+  kill(signal: NodeJS.Signals): void;
+  /** What it has said so far, on stdout and stderr. */
+  said(): string;
+  done: Promise<Ran>;
+}
+
 /** Temporal is at an address where nobody listens, so that no test finds one by accident. */
-export async function dbc(args: string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
+export function startDbc(args: string[], env: NodeJS.ProcessEnv = {}): Running {
   const spy = `data:text/javascript,${encodeURIComponent(register)}`;
   const child = spawn(process.execPath, ['--import', 'tsx', '--import', spy, main, ...args], {
     env: { ...process.env, TEMPORAL_ADDRESS: '127.0.0.1:1', ...env },
@@ -31,7 +38,11 @@ export async function dbc(args: string[], env: NodeJS.ProcessEnv = {}): Promise<
   for (const [index, stream] of child.stdio.entries()) {
     if (index > 0) stream?.on('data', (chunk: Buffer) => (texts[index] += chunk.toString()));
   }
-  await once(child, 'close');
-  const [, stdout = '', stderr = '', loaded = ''] = texts;
-  return { code: child.exitCode, stdout, stderr, loaded: loaded.split('\n').filter(Boolean) };
+  const done = once(child, 'close').then(() => {
+    const [, stdout = '', stderr = '', loaded = ''] = texts;
+    return { code: child.exitCode, stdout, stderr, loaded: loaded.split('\n').filter(Boolean) };
+  });
+  return { kill: (signal) => child.kill(signal), said: () => `${texts[1]}${texts[2]}`, done };
 }
+
+export const dbc = (args: string[], env?: NodeJS.ProcessEnv): Promise<Ran> => startDbc(args, env).done;

@@ -1,0 +1,156 @@
+/** `dbc` as people and CI use it: processes, exit codes, streams, signals; a real host, a real Temporal. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { needs } from '../lab/needs.ts';
+import { makeTinyOrigin } from '../lab/origin.ts';
+import { sshOutput } from '../lab/ssh-client.ts';
+import { type SshHost, startSshHost } from '../lab/ssh-host.ts';
+import { startTemporal, type TemporalServer } from '../lab/temporal.ts';
+import { until } from '../lab/until.ts';
+import { type Running, dbc as run, startDbc } from '../unit/dbc-process.ts';
+
+describe('dbc, with a real host and a real Temporal', () => {
+  needs('sshd');
+  let dir: string;
+  let host: SshHost;
+  let temporal: TemporalServer;
+  let client: Client;
+  let serving: Running;
+  let config: string;
+  const commits = { first: '', slow: '', next: '' };
+
+  before(async function () {
+    this.timeout(120_000);
+    dir = mkdtempSync(join(tmpdir(), 'dbc-cli-'));
+    const origin = await makeTinyOrigin(join(dir, 'tiny'));
+    [host, temporal] = await Promise.all([startSshHost({ alias: 'web-1' }), startTemporal()]);
+    client = new Client({ connection: await Connection.connect({ address: temporal.address }) });
+    await sshOutput(host, `git clone -q ${origin.path} app && cd app && ./build && ./start`);
+    commits.first = origin.first;
+    commits.slow = await origin.commitFiles({ 'build-seconds': '60\n' });
+    commits.next = await origin.commitFiles({ 'build-seconds': null });
+    config = join(dir, 'deploy.yaml');
+    writeFileSync(config, configFor(host, origin.healthUrl));
+  });
+  after(async () => {
+    serving?.kill('SIGTERM');
+    await serving?.done;
+    await client?.connection.close();
+    await Promise.all([host?.stop(), temporal?.stop()]);
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  const dbc = (...args: string[]) => run(args, temporal.env);
+  const head = () => sshOutput(host, 'git -C app rev-parse HEAD');
+  const open = async () => (await client.workflow.count("ExecutionStatus = 'Running'")).count;
+
+  it('says within 10 s that Temporal cannot be reached, and exits 6', async () => {
+    const started = performance.now();
+    const { code, stderr } = await run(['deploy', 'production']);
+    assert.equal(code, 6);
+    assert.match(stderr, /Temporal at 127\.0\.0\.1:1 cannot be reached/);
+    assert.ok(performance.now() - started < 10_000);
+  });
+
+  it('says within 10 s that no worker answers, exits 6, and leaves nothing that could start later', async () => {
+    const started = performance.now();
+    const { code, stderr } = await dbc('deploy', 'production');
+    assert.equal(code, 6);
+    assert.match(stderr, /No worker answers.*Nothing was started.[\s\S]*dbc serve/);
+    assert.ok(performance.now() - started < 10_000);
+    await until(async () => (await open()) === 0);
+  });
+
+  it('names dbc setup when the search attributes are missing, and setup can be repeated', async () => {
+    await client.workflowService.registerNamespace({
+      namespace: 'bare',
+      workflowExecutionRetentionPeriod: { seconds: 86_400 as never },
+    });
+    const bare = (...args: string[]) => run(args, { ...temporal.env, TEMPORAL_NAMESPACE: 'bare' });
+    await until(async () => (await bare('doctor')).stdout.includes('missing: DeployTarget'), { timeoutMs: 40_000 });
+    const { code, stderr } = await bare('deploy', 'production');
+    assert.deepEqual({ code, named: stderr.includes('`dbc setup`') }, { code: 2, named: true });
+    assert.match((await bare('setup')).stdout, /registered DeployTarget/);
+    assert.match((await bare('setup')).stdout, /everything was there already/);
+  });
+
+  it('deploys with a worker of dbc serve, its log on stderr and its result on stdout', async () => {
+    serving = startDbc(['serve', '--config', config], temporal.env);
+    await until(() => serving.said().includes('Serving production'), { timeoutMs: 40_000 });
+    const { code, stdout, stderr } = await dbc('deploy', 'production', '--commit', commits.next);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /Deployment completed successfully!/);
+    assert.match(stderr, /Fetching latest from origin[\s\S]*Building images[\s\S]*Health check/);
+    assert.ok(!stdout.includes('Building'));
+    assert.equal(await head(), commits.next);
+  });
+
+  it('answers the quick questions of the playbook', async () => {
+    const asked = [['health'], ['services'], ['git-state'], ['releases'], ['doctor'], ['status'], ['unlock']];
+    for (const [command = ''] of asked) {
+      const { code, stdout, stderr } = await dbc(command, 'production');
+      assert.equal(code, 0, `${command}: ${stdout}${stderr}`);
+      assert.notEqual(stdout, '', command);
+    }
+    assert.match((await dbc('releases', 'production')).stdout, new RegExp(`\\* +${commits.next.slice(0, 7)}`));
+    assert.match((await dbc('logs', 'production', 'app')).stdout, /^a line of app$/m);
+  });
+
+  it('refuses an unknown target and an unknown commit with exit code 2, and changes nothing', async () => {
+    const target = await dbc('deploy', 'productoin');
+    assert.deepEqual([target.code, /Did you mean "production"/.test(target.stdout)], [2, true]);
+    const question = await dbc('health', 'productoin');
+    assert.deepEqual([question.code, /Did you mean "production"/.test(question.stderr)], [2, true]);
+    assert.equal((await dbc('deploy', 'production', '--commit', 'deadbeef')).code, 2);
+    assert.equal(await head(), commits.next);
+  });
+
+  it('refuses a busy target with exit code 4 and the holder; an interrupt aborts, with exit code 5', async () => {
+    const slow = startDbc(['deploy', 'production', '--commit', commits.slow], temporal.env);
+    await until(() => slow.said().includes('Building images...'), { timeoutMs: 20_000 });
+    const busy = await dbc('deploy', 'production', '--commit', commits.first);
+    assert.equal(busy.code, 4);
+    assert.match(busy.stderr, new RegExp(`deploys ${commits.slow.slice(0, 7)}; step build on web-1, since`));
+
+    slow.kill('SIGTERM');
+    await until(() => slow.said().includes('The abort is accepted.'), { timeoutMs: 5000 });
+    const { code, stdout } = await slow.done;
+    assert.equal(code, 5);
+    assert.match(stdout, /aborted; every host is back on what it ran before, verified/);
+    assert.equal(await head(), commits.next);
+  });
+
+  it('detaches, waits with --wait for an abort, and lets watch tell the outcome as JSON', async () => {
+    assert.equal((await dbc('deploy', 'production', '--commit', commits.slow, '--detach')).code, 0);
+    await until(async () => /▸ build/.test((await dbc('status', 'production')).stdout), { timeoutMs: 30_000 });
+    assert.equal((await dbc('abort', 'production', '--reason', 'wrong one', '--wait')).code, 0);
+    const { code, stdout } = await dbc('watch', 'production', '--json');
+    const last = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
+    const { event, outcome, exitCode, abort } = last;
+    assert.deepEqual({ code, event, outcome, exitCode }, { code: 5, event: 'result', outcome: 'aborted', exitCode: 5 });
+    assert.equal(abort.reason, 'wrong one');
+  });
+
+  it('takes the place of a running deploy with --if-busy abort', async () => {
+    assert.equal((await dbc('deploy', 'production', '--commit', commits.slow, '--detach')).code, 0);
+    const { code } = await dbc('deploy', 'production', '--commit', commits.first, '--if-busy', 'abort', '--quiet');
+    assert.equal(code, 0);
+    assert.equal(await head(), commits.first);
+  });
+});
+
+const configFor = ({ host, home, privateKeyPath, knownHostsPath }: SshHost, healthUrl: string): string => `
+targets:
+  production:
+    hosts: [{ name: web-1, address: ${host.address}, user: ${host.user}, port: ${host.port} }]
+    ssh: { privateKey: { file: ${privateKeyPath} }, knownHosts: ${knownHostsPath} }
+    repository: { path: ${home}/app, branch: main }
+    commands: { build: ./build, start: ./start, stop: ./stop, status: ./status, logs: echo a line of }
+    wait: 0
+    health:
+      - { name: system, url: "${healthUrl}", expect: { commit: body.commit == commit } }
+    verify: { deadline: 20s, interval: 200ms, passes: 1 }
+`;
