@@ -6,19 +6,20 @@ import { quote } from '../src/domain/shell-quote.ts';
 const bodyBytes = 262_144;
 
 /**
- * Asks every URL at once with the host's curl, as the playbook does, and says `answer INDEX CODE SECONDS HEADERS BODY
- * ERROR`, the last three base64. Redirects are answers, not followed: what was asked for must be fine by itself.
+ * Asks every URL at once, in the background, with the host's curl, as the playbook does. Redirects are answers, not
+ * followed: what was asked for must be fine by itself.
  */
-export function answerScript(rules: HealthRule[]): string {
+export function askScript(rules: HealthRule[]): string {
   if (rules.length === 0) return '';
   // Each answer has a file of its own: lines of this length, written at once, would run into each other.
   return `command -v curl >/dev/null || echo "nocurl 1"
 answers=$(mktemp -d) || exit 1
-${askFunction}${rules.map((rule, index) => askLine(rule, index)).join('')}wait
-cat "$answers"/*
-rm -rf "$answers"
-`;
+${askFunction}${rules.map((rule, index) => askLine(rule, index)).join('')}`;
 }
+
+/** Waits for the answers and says `answer INDEX CODE SECONDS HEADERS BODY ERROR` for each, the last three base64. */
+export const answersScript = (rules: HealthRule[]): string =>
+  rules.length === 0 ? '' : 'wait\ncat "$answers"/*\nrm -rf "$answers"\n';
 
 const askFunction = `ask() {
   dir=$(mktemp -d) || exit 1

@@ -5,10 +5,10 @@ import { DeployError } from '../src/domain/deploy-error.ts';
 import { isHalfChanged } from '../src/domain/leftover.ts';
 import { shortSha } from '../src/domain/sha.ts';
 import { type Deps, runtimeFor } from './deps.ts';
-import { type Observation, observe } from './observe.ts';
+import { type Observation, type ObserveOptions, observe } from './observe.ts';
 import { judgePreflight, preflightScript } from './preflight.ts';
 import type { Run } from './run.ts';
-import { giveLease, refuseLostLease, takeLease } from './ssh/lease.ts';
+import { giveLease, refuseLostLease, type TakenLease, takeLease } from './ssh/lease.ts';
 import { base64, parseStateFiles, type StateFiles, snapshotPath, targetPath } from './state-files.ts';
 
 /**
@@ -19,7 +19,7 @@ import { base64, parseStateFiles, type StateFiles, snapshotPath, targetPath } fr
  */
 export async function inspect(deps: Deps, input: InspectInput, run: Run): Promise<Inspection> {
   const { program } = deps;
-  const taken = await takeLease(program, input, holderOf(deps, input), deps.askHolder, input.forceTakeover);
+  const { taken, now } = await takeAndLook(deps, input, run);
   const task: LeasedTask = { ...input, number: taken.number };
   const state = parseStateFiles(taken.answer);
   const warnings: string[] = [];
@@ -29,8 +29,6 @@ export async function inspect(deps: Deps, input: InspectInput, run: Run): Promis
   for (const { value } of taken.answer.lines.filter(({ key }) => key === 'ending')) {
     warnings.push(`ended the remote command ${value} that it had left running`);
   }
-  run.say('reading the host');
-  const now = await look(deps, input, run.signal);
   const findings = judgePreflight(input, now, deps.secrets.envOf(input));
   if (findings.errors.length > 0) {
     await giveLease(program, task);
@@ -67,12 +65,32 @@ export async function inspect(deps: Deps, input: InspectInput, run: Run): Promis
   };
 }
 
+/** In one call: nobody else can change the host between the two. */
+async function takeAndLook(deps: Deps, input: InspectInput, run: Run) {
+  const { program, askHolder } = deps;
+  let taken: TakenLease | undefined;
+  const now = await look(deps, input, run.signal, async (call) => {
+    taken = await takeLease(program, input, holderOf(deps, input), askHolder, input.forceTakeover, call);
+    return taken.answer;
+  });
+  return { taken: taken as TakenLease, now };
+}
+
 /** A host as `inspect` and `doctor` see it. */
-export async function look(deps: Deps, task: HostTask, signal?: AbortSignal): Promise<Observation> {
+export async function look(
+  deps: Deps,
+  task: HostTask,
+  signal?: AbortSignal,
+  send?: ObserveOptions['send'],
+): Promise<Observation> {
   const { program, secrets } = deps;
   const runtime = runtimeFor(task.target.runtime);
   const more = preflightScript(task);
-  return observe(program, secrets, runtime, task, { more, ...(signal ? { signal } : {}) });
+  return observe(program, secrets, runtime, task, {
+    more,
+    ...(signal ? { signal } : {}),
+    ...(send ? { send } : {}),
+  });
 }
 
 function holderOf(deps: Deps, input: InspectInput): LeaseHolder {

@@ -3,9 +3,9 @@ import type { RuleView } from '../src/contracts/deploy.ts';
 import type { HealthRule } from '../src/contracts/target.ts';
 import { compileRule, evaluateRule, ruleLabel } from '../src/domain/health-rules.ts';
 import { gitStateScript } from './git.ts';
-import { answerScript, askFromWorker, parseAnswers } from './health.ts';
+import { answersScript, askFromWorker, askScript, parseAnswers } from './health.ts';
 import type { Runtime, RuntimeState } from './runtime/port.ts';
-import type { HostProgram } from './ssh/host-program.ts';
+import type { HostAnswer, HostCall, HostProgram } from './ssh/host-program.ts';
 import type { Secrets } from './ssh/secrets.ts';
 
 /** What a host is at one moment: its checkout, what runs, and what the health rules say. */
@@ -37,6 +37,8 @@ export interface ObserveOptions {
   more?: string;
   signal?: AbortSignal;
   rules?: HealthRule[];
+  /** How the reading is sent. Default: as a call of its own. */
+  send?(call: HostCall): Promise<HostAnswer>;
 }
 
 /** One remote command reads everything, while the worker asks what it has to ask itself. */
@@ -51,14 +53,17 @@ export async function observe(
   const onHost = rules.filter(({ from }) => from === 'host');
   const script = [
     'set -u\n',
+    // The health URLs are asked while the rest is read.
+    askScript(onHost),
     options.more ?? '',
     gitStateScript(task.target.repository, options.saved),
     runtime.observe(options.project),
-    answerScript(onHost),
+    answersScript(onHost),
   ].join('');
   const seconds = Math.ceil(task.target.timeouts.inspectMs / 1000);
+  const send = options.send ?? ((call: HostCall) => program.call(task, call));
   const [answer, fromWorker] = await Promise.all([
-    program.call(task, {
+    send({
       operation: 'read',
       args: [seconds, script],
       timeoutMs: task.target.timeouts.inspectMs + 10_000,

@@ -71,7 +71,8 @@ op_take() {
     issue "$2" "$3" "$4"
   else
     say_lease
-    return 0
+    say end
+    exit 0
   fi
   unlock
   # From here on nobody else can start anything; what still runs is ended before the host is looked at.

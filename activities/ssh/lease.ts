@@ -1,7 +1,7 @@
 import type { HostTask, LeasedTask } from '../../src/contracts/activities.ts';
 import type { LeaseHolder, LeaseState } from '../../src/contracts/host.ts';
 import { DeployError } from '../../src/domain/deploy-error.ts';
-import type { HostAnswer, HostProgram } from './host-program.ts';
+import type { HostAnswer, HostCall, HostProgram } from './host-program.ts';
 
 /** An embedded server's lease may be taken when nobody has renewed it for this long, by the host's uptime. */
 export const embeddedLeaseSeconds = 600;
@@ -19,7 +19,8 @@ export interface TakenLease {
 }
 
 /**
- * Takes the host's lease. A holder that is found dead loses it, and its remote jobs are ended first.
+ * Takes the host's lease. A holder that is found dead loses it, and its remote jobs are ended first. `next` is done in
+ * the same call once the lease is ours; its answer is the answer.
  *
  * @throws DeployError HostBusy, with who holds it, since when, and what to do
  */
@@ -29,6 +30,7 @@ export async function takeLease(
   holder: LeaseHolder,
   ask: AskHolder,
   force: boolean,
+  next: HostCall = { operation: 'lease', args: [], timeoutMs: 0 },
 ): Promise<TakenLease> {
   const grace = Math.ceil(task.target.timeouts.graceMs / 1000);
   let expected = 0;
@@ -36,7 +38,10 @@ export async function takeLease(
     const answer = await program.call(task, {
       operation: 'take',
       args: [expected, holder.deploy, holder.embedded ? 1 : 0, JSON.stringify(holder), grace],
-      timeoutMs: task.target.timeouts.inspectMs + task.target.timeouts.graceMs,
+      then: [[next.operation, ...next.args]],
+      timeoutMs: next.timeoutMs + task.target.timeouts.inspectMs + task.target.timeouts.graceMs,
+      raw: next.raw ?? false,
+      ...(next.signal ? { signal: next.signal } : {}),
     });
     const taken = value(answer, 'taken');
     if (taken !== undefined) {

@@ -1,4 +1,4 @@
-/** `dbc` as a process of its own, with a list of the modules that it loaded. */
+/** `dbc` as a process of its own. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 /** Loader hooks run beside the program: whatever way a module is loaded, they see it. */
 const hooks = `export async function load(url, context, next) {
-  (await import('node:fs')).writeSync(3, url + '\\n');
+  (await import('node:fs')).writeSync(2, 'loaded ' + url + '\\n');
   return next(url, context);
 }`;
 const register = `import { register } from 'node:module';
@@ -16,8 +16,6 @@ export interface Ran {
   code: number | null;
   stdout: string;
   stderr: string;
-  /** URLs of modules. */
-  loaded: string[];
 }
 
 export interface Running {
@@ -28,21 +26,23 @@ export interface Running {
 }
 
 /** Temporal is at an address where nobody listens, so that no test finds one by accident. */
-export function startDbc(args: string[], env: NodeJS.ProcessEnv = {}): Running {
-  const spy = `data:text/javascript,${encodeURIComponent(register)}`;
-  const child = spawn(process.execPath, ['--import', 'tsx', '--import', spy, main, ...args], {
+export function startDbc(args: string[], env: NodeJS.ProcessEnv = {}, imports: string[] = []): Running {
+  const child = spawn(process.execPath, [...['tsx', ...imports].flatMap((one) => ['--import', one]), main, ...args], {
     env: { ...process.env, TEMPORAL_ADDRESS: '127.0.0.1:1', ...env },
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const texts = ['', '', '', ''];
-  for (const [index, stream] of child.stdio.entries()) {
-    if (index > 0) stream?.on('data', (chunk: Buffer) => (texts[index] += chunk.toString()));
-  }
-  const done = once(child, 'close').then(() => {
-    const [, stdout = '', stderr = '', loaded = ''] = texts;
-    return { code: child.exitCode, stdout, stderr, loaded: loaded.split('\n').filter(Boolean) };
-  });
-  return { kill: (signal) => child.kill(signal), said: () => `${texts[1]}${texts[2]}`, done };
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  const done = once(child, 'close').then(() => ({ code: child.exitCode, stdout, stderr }));
+  return { kill: (signal) => child.kill(signal), said: () => `${stdout}${stderr}`, done };
 }
 
 export const dbc = (args: string[], env?: NodeJS.ProcessEnv): Promise<Ran> => startDbc(args, env).done;
+
+/** The URLs of the modules that a command loads, whatever way it does. */
+export async function modulesOf(args: string[]): Promise<string[]> {
+  const spy = `data:text/javascript,${encodeURIComponent(register)}`;
+  const { stderr } = await startDbc(args, {}, [spy]).done;
+  return stderr.split('\n').flatMap((line) => /^loaded (.*)$/.exec(line)?.[1] ?? []);
+}
