@@ -119,10 +119,13 @@ function toFailure(error: unknown, patience: 'step' | 'compensation', contactAt:
 }
 
 export function failureOf(error: DeployError, retryable: boolean): ApplicationFailure {
-  return ApplicationFailure.create({
+  const failure = ApplicationFailure.create({
     type: error.type,
     message: error.message,
     nonRetryable: !retryable,
     details: [error.toProblem()],
   });
+  // The problem says what failed; where in our code is nobody's concern.
+  failure.stack = '';
+  return failure;
 }

@@ -187,11 +187,14 @@ class Deploy {
     const { outcome, failure, abort } = report;
     if (outcome === 'succeeded') return report;
     const why = (outcome === 'aborted' ? abort?.reason : failure?.message) ?? abort?.reason ?? '';
-    throw ApplicationFailure.create({
+    const closing = ApplicationFailure.create({
       type: outcome === 'aborted' ? CloseType.DeployAborted : CloseType.DeployFailed,
       message: `${outcome}: ${why}`,
       nonRetryable: true,
       details: [report],
     });
+    // The report says where it failed; where in our code is nobody's concern.
+    closing.stack = '';
+    throw closing;
   }
 }

@@ -46,10 +46,10 @@ export async function startSandbox(dir: string): Promise<Sandbox> {
     const lines = Object.entries({ ...local, ...cache }).map(([name, value]) => `${name}=${value}\n`);
     appendFileSync(join(checkout, '.env.aws'), lines.join(''));
   }
-  const counter = join(home, 'builds');
+  const counter = join(checkout, '.run/builds');
   const healthUrl = `http://127.0.0.1:${backend}/api/health/system`;
   const configPath = join(dir, 'deploy.yaml');
-  writeFileSync(configPath, configOf(ssh, checkout, runtime, counter, healthUrl));
+  writeFileSync(configPath, configOf(ssh, checkout, runtime, healthUrl));
   return {
     runtime,
     about: [why, ssh.about],
@@ -136,21 +136,14 @@ async function chooseRuntime(): Promise<{ runtime: RuntimeName; why: string }> {
   }
 }
 
-function configOf(
-  { host, key, knownHosts }: Ssh,
-  checkout: string,
-  runtime: RuntimeName,
-  counter: string,
-  url: string,
-): string {
-  const count = `echo $DBC_COMMIT >> ${counter}`;
+function configOf({ host, key, knownHosts }: Ssh, checkout: string, runtime: RuntimeName, url: string): string {
   return `# Written by the demo. Compare examples/automated-trading-platform/deploy.yaml, which is for a real host.
 targets:
   production:
     hosts: [{ name: sandbox, address: ${host.address}, user: ${host.user}, port: ${host.port} }]
     ssh: { privateKey: { file: ${key} }, knownHosts: ${knownHosts} }
     repository: { path: ${checkout}, branch: main }
-    ${runtime === 'compose' ? 'compose: { profile: aws }' : `commands: { build: "bash scripts/build && ${count}", start: bash scripts/start, stop: bash scripts/stop, status: bash scripts/status }`}
+    ${runtime === 'compose' ? 'compose: { profile: aws }' : `commands: { build: bash scripts/build, start: bash scripts/start, stop: bash scripts/stop, status: bash scripts/status }`}
     env: { file: .env.aws, required: [POSTGRES_DB, POSTGRES_USER, POSTGRES_PASSWORD, DATABASE_URL] }
     wait: 1s
     verify: { deadline: 6s, interval: 500ms, passes: 2 }

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { Command, type CommandUnknownOpts, Help, Option } from '@commander-js/extra-typings';
+import { Command, type CommandUnknownOpts, Option } from '@commander-js/extra-typings';
 import type { ExitCode } from '../contracts/errors.ts';
+import { exitCodes, help, version } from './help.ts';
 import { type OutputFlags, Terminal } from './terminal.ts';
 
 /**
@@ -168,43 +167,3 @@ const talking = (name: string, description: string) =>
   printing(name, description)
     .option('--embedded', 'with a private Temporal and a worker in this process')
     .option('--config <file>', 'with --embedded: the targets (default: deploy.yaml)');
-
-/** A command's own flags come before those that all have. */
-const help: Partial<Help> = {
-  subcommandTerm: (command) =>
-    [
-      command.name(),
-      ...command.registeredArguments.map((one) =>
-        one.required ? one.name().toUpperCase() : `[${one.name().toUpperCase()}]`,
-      ),
-    ].join(' '),
-  visibleOptions: (command) => {
-    const shown = new Help().visibleOptions(command);
-    return [
-      ...shown.filter(({ long }) => !common.has(long ?? '')),
-      ...shown.filter(({ long }) => common.has(long ?? '')),
-    ];
-  },
-};
-
-const common = new Set(['--embedded', '--config', '--json', '--quiet', '--no-color', '--help']);
-
-const exitCodes = `
-Which Temporal: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, … or Temporal's profile file.
-
-Exit codes:
-  0  succeeded                  3  an operator is needed: a host could not be put back
-  1  failed, hosts restored     4  refused: busy, locked or quarantined
-  2  bad usage or config        5  aborted, hosts restored
-                                6  Temporal or a worker does not answer`;
-
-/** The version of the package that this file is in, wherever it was built to. */
-function version(): string {
-  for (let dir = import.meta.dirname; dir !== dirname(dir); dir = dirname(dir)) {
-    try {
-      const { name, version: found } = JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8'));
-      if (name === 'deploy-by-commit') return found;
-    } catch {}
-  }
-  return 'unknown';
-}

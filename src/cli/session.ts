@@ -24,7 +24,7 @@ interface Embedded {
 }
 
 /** Within this the client says that Temporal or a worker does not answer. Milliseconds, below the promised 10 s. */
-const saidWithinMs = 9000;
+const saidWithinMs = 8000;
 
 export async function withSession<T>(
   terminal: Terminal,
