@@ -4,7 +4,7 @@
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -15,14 +15,12 @@ import { makeTinyOrigin } from '../test/lab/origin.ts';
 import { sshArguments } from '../test/lab/ssh-client.ts';
 import { startSshHost } from '../test/lab/ssh-host.ts';
 import { startTemporal } from '../test/lab/temporal.ts';
-import { startWorkerProcess } from '../test/lab/worker-process.ts';
 import { fabricPython, fabricScript } from './fabric.ts';
 
 const rounds = Number(process.argv[2] ?? 14);
 const root = join(import.meta.dirname, '..');
 const main = join(root, 'dist/src/cli/main.js');
-if (!existsSync(main))
-  execFileSync(process.execPath, ['scripts/bootstrap.mjs', 'scripts/build.ts'], { cwd: root, stdio: 'inherit' });
+execFileSync(process.execPath, ['scripts/bootstrap.mjs', 'scripts/build.ts'], { cwd: root, stdio: 'inherit' });
 
 const dir = mkdtempSync(join(tmpdir(), 'dbc-bench-'));
 const host = await startSshHost({ trace: [] });
@@ -46,8 +44,12 @@ writeFileSync(
     health: [{ name: app, url: '${url}', expect: { passes: body.status == "PASS" } }]
 `,
 );
-const temporal = await startTemporal();
-const worker = await startWorkerProcess(configPath, temporal.env);
+// In memory, as `temporal server start-dev` is without a file.
+const temporal = await startTemporal({ persistent: false });
+const worker = spawn(process.execPath, [main, 'serve', '--config', configPath], {
+  env: { ...process.env, ...temporal.env },
+  stdio: 'ignore',
+});
 const sha = origin.first;
 
 /** The recipe of the playbook, as one script over one connection: the floor that a user knows. */
@@ -112,7 +114,7 @@ try {
   console.log(`| bytes of that history | ${description.historySize ?? 0} | < 150,000 |`);
   console.log(`| worker memory after ${rounds + 1} deploys | ${memory.toFixed(0)} MB | < 250 MB |`);
 } finally {
-  await worker.stop();
+  worker.kill();
   await temporal.stop();
   await host.stop();
   health.close();

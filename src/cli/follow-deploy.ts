@@ -29,7 +29,7 @@ export async function followDeploy(
   interruption.follows(deploy, presenter.say);
   let last: Moment | undefined;
   try {
-    last = await show(session, deploy, interruption, presenter);
+    last = await show(session, deploy, interruption, presenter, terminal.quiet ? quietMs : undefined);
   } finally {
     await presenter.end();
   }
@@ -43,14 +43,18 @@ const footers: Record<OnInterrupt, string> = {
   leave: 'Ctrl-C stops watching; the deploy goes on',
 };
 
+/** Nobody looks, so the worker is asked only as often as its trouble should be told. */
+const quietMs = 5000;
+
 async function show(
   { client }: Session,
   deploy: DeployRef,
   { signal }: Interruption,
   presenter: Presenter,
+  intervalMs: number | undefined,
 ): Promise<Moment | undefined> {
   let last: Moment | undefined;
-  for await (const seen of client.follow(deploy, { signal })) {
+  for await (const seen of client.follow(deploy, { signal, ...(intervalMs === undefined ? {} : { intervalMs }) })) {
     const moment = cleaned(seen);
     if (moment.trouble !== last?.trouble) presenter.say(troubles[moment.trouble ?? 'none']);
     presenter.show(moment);
