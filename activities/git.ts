@@ -149,7 +149,17 @@ overwritten "$sha" | sed -n 1,20p | sed 's/^/conflict /'
  */
 export const resetScript = (repository: RepositoryConfig, deploy: string, sha: string): string =>
   `${prelude}${clearStaleLocks}${overwritten}sha=${quote(sha)} deploy=${quote(deploy)}
-${checkoutFunctions}conflicts=$(overwritten "$sha")
+${checkoutFunctions}list_untracked() { git ls-files --others --exclude-standard --directory | sed -n 1,50p | sed 's/^/untracked /' >&3; }
+# The commit is there already, and nothing else: there is nothing to keep, and nothing to check out.
+if head_is "$sha" && ! [ -e "$own/saved" ] && ! [ -e .gitmodules ] &&
+  [ "$(git symbolic-ref --quiet HEAD)" = ${quote(`refs/heads/${repository.branch}`)} ] &&
+  git update-index -q --refresh && git diff-index --quiet HEAD --; then
+  note saved done
+  note target "$sha"
+  list_untracked
+  exit 0
+fi
+conflicts=$(overwritten "$sha")
 if [ -n "$conflicts" ]; then sed -n 1,20p <<<"$conflicts"; exit ${wouldOverwrite}; fi
 keep_changes
 finish_checkout
@@ -161,7 +171,7 @@ if git rev-parse --verify --quiet "refs/dbc/saved/$deploy" >/dev/null; then
   echo "saved refs/dbc/saved/$deploy" >&3
   git diff --name-only "refs/dbc/saved/$deploy^1" "refs/dbc/saved/$deploy" | sed -n 1,200p | sed 's/^/manual /' >&3
 fi
-git ls-files --others --exclude-standard --directory | sed -n 1,50p | sed 's/^/untracked /' >&3
+list_untracked
 `;
 
 /** Puts the checkout back to the snapshot: commit, branch, and the manual changes that were there. */

@@ -1,5 +1,5 @@
 import type { HostTask } from '../src/contracts/activities.ts';
-import { envFileProblems, missingVariables } from '../src/domain/env-file.ts';
+import { missingVariables } from '../src/domain/env-file.ts';
 import { quote } from '../src/domain/shell-quote.ts';
 import type { Observation } from './observe.ts';
 

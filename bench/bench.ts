@@ -23,7 +23,7 @@ const main = join(root, 'dist/src/cli/main.js');
 execFileSync(process.execPath, ['scripts/bootstrap.mjs', 'scripts/build.ts'], { cwd: root, stdio: 'inherit' });
 
 const dir = mkdtempSync(join(tmpdir(), 'dbc-bench-'));
-const host = await startSshHost({ trace: [] });
+const host = await startSshHost({ trace: [], config: ['ForceCommand none'] });
 const origin = await makeTinyOrigin(dir);
 const checkout = join(dir, 'app');
 execFileSync('git', ['clone', '--quiet', origin.path, checkout]);

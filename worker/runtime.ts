@@ -11,6 +11,8 @@ export function quietRuntime(log: (line: string) => void): void {
   installed = true;
   Runtime.install({
     shutdownSignals: [],
+    // The native part's warnings too, instead of past us to standard error.
+    telemetryOptions: { logging: { forward: {}, filter: 'WARN' } },
     logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
       const error = meta?.['error'];
       log(`${level.toLowerCase()}: ${message}${error ? `: ${String(error)}` : ''}`);

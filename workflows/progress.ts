@@ -46,6 +46,9 @@ export class Progress {
   }
 
   loaded(target: TargetConfig): void {
+    const { path, remote, branch } = target.repository;
+    this.view.repository = { path, remote, branch };
+    this.view.waitMs = target.waitMs;
     this.view.hosts = target.hosts.map((host) => hostView(host));
     this.#show();
   }

@@ -68,7 +68,6 @@ export const branchName = (value: string): string => demand(nameRules.branch, va
 export const remoteName = (value: string): string => demand(nameRules.remote, value);
 export const serviceName = (value: string): string => demand(nameRules.service, value);
 export const projectName = (value: string): string => demand(nameRules.project, value);
-export const variableName = (value: string): string => demand(nameRules.variable, value);
 export const absolutePath = (value: string): string => demand(nameRules.absolutePath, value);
 /** A path inside the repository. */
 export const relativePath = (value: string): string => demand(nameRules.relativePath, value);

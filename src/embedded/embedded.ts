@@ -22,6 +22,8 @@ export interface Embedded {
   address: string;
   namespace: string;
   uiUrl?: string;
+  /** Another living process owns the server and its worker; this one only uses them. */
+  shared?: boolean;
   stop(): Promise<void>;
 }
 
@@ -36,9 +38,9 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   const stateDir = options.stateDir ?? defaultStateDir(configPath);
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   const found = runningServer(stateDir);
-  if (found && found.ownerAlive) {
+  if (found?.ownerAlive) {
     log(`Using the embedded Temporal server of process ${found.owner}`);
-    return { ...place(found.server), stop: async () => {} };
+    return { ...place(found.server), shared: true, stop: async () => {} };
   }
   const server =
     found?.server ?? (await startDevServer({ binary: (await findTemporal({ env, log })).path, stateDir, ui, log }));
