@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import { NoDeploy } from '../client/errors.ts';
 import type { DeployClient, DeployRef } from '../client/index.ts';
 import type { DeployView } from '../contracts/deploy.ts';
@@ -13,6 +14,8 @@ export interface InterruptionOptions {
   by: string;
   /** Whether the deploy ends with this process. */
   embedded: boolean;
+  /** Where the signals come from. Default: this process. */
+  source?: EventEmitter;
 }
 
 /**
@@ -21,6 +24,7 @@ export interface InterruptionOptions {
  */
 export class Interruption {
   readonly #options: InterruptionOptions;
+  readonly #source: EventEmitter;
   readonly #stop = new AbortController();
   readonly #first = new AbortController();
   #name: string | undefined;
@@ -32,11 +36,12 @@ export class Interruption {
 
   constructor(options: InterruptionOptions) {
     this.#options = options;
-    for (const name of signals) process.on(name, this.#listener);
+    this.#source = options.source ?? process;
+    for (const name of signals) this.#source.on(name, this.#listener);
   }
 
   dispose(): void {
-    for (const name of signals) process.off(name, this.#listener);
+    for (const name of signals) this.#source.off(name, this.#listener);
   }
 
   /** Aborted when nothing is to be followed any more. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Interruption, type OnInterrupt } from '../../src/cli/interruption.ts';
 import type { DeployView } from '../../src/contracts/deploy.ts';
@@ -9,8 +10,10 @@ const deploy = { target: 'production', workflowId: 'deploy/production', runId: '
 function scene({ mode = 'abort' as OnInterrupt, view = viewAt('build') as DeployView } = {}) {
   const said: string[] = [];
   const aborts: string[] = [];
+  // Not this process: its other listeners would take the signal for the end of the tests.
+  const source = new EventEmitter();
   const interruption = new Interruption({
-    ...{ mode, by: 'alice', embedded: false },
+    ...{ source, mode, by: 'alice', embedded: false },
     client: {
       progress: async () => ({ ref: deploy, view, open: true, from: 'worker', running: [] }),
       abort: async (_, { reason = '' }) => {
@@ -20,7 +23,7 @@ function scene({ mode = 'abort' as OnInterrupt, view = viewAt('build') as Deploy
     },
   });
   const interrupt = async (name: NodeJS.Signals = 'SIGINT') => {
-    process.emit(name, name);
+    source.emit(name, name);
     await sleep(10);
   };
   const follow = () => interruption.follows(deploy, (line) => said.push(line));
