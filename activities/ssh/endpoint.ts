@@ -13,10 +13,9 @@ export function placeOf({ user, address, port }: Endpoint): string {
   return `${user}@${addressAndPort(address, port)}`;
 }
 
-/** The word that `dbc trust` takes: the port only where it is not 22. */
-export function trustWord({ address, port }: Endpoint): string {
-  return port === 22 ? address : addressAndPort(address, port);
-}
+/** The command that prints a host's keys as lines of known_hosts. */
+export const scanCommand = ({ address, port }: Endpoint): string =>
+  `ssh-keyscan${port === 22 ? '' : ` -p ${port}`} ${address}`;
 
 function addressAndPort(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;

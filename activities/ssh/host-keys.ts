@@ -4,7 +4,7 @@ import type { ServerHostKeyAlgorithm } from 'ssh2';
 import { ErrorType } from '../../src/contracts/errors.ts';
 import type { SshConfig } from '../../src/contracts/target.ts';
 import { DeployError } from '../../src/domain/deploy-error.ts';
-import { configPath, type Endpoint, placeOf, trustWord } from './endpoint.ts';
+import { configPath, type Endpoint, placeOf, scanCommand } from './endpoint.ts';
 import { type KnownHost, type KnownHosts, keyType, knownHostName, meansHost, parseKnownHosts } from './known-hosts.ts';
 
 /** In the order in which they are offered when nothing is known of a host. */
@@ -34,7 +34,7 @@ export function describeKey(key: Buffer): string {
   return `${keyType(key) ?? 'unknown type'} ${fingerprint(key)}`;
 }
 
-/** Reads what is known afresh for every handshake, so that `dbc trust` needs no restart of the worker. */
+/** Reads what is known afresh for every handshake, so that a change needs no restart of the worker. */
 export async function loadHostKeys(ssh: SshConfig, baseDir: string): Promise<HostKeys> {
   return new HostKeys(
     ssh.knownHosts === undefined
@@ -49,7 +49,7 @@ async function readKnownHosts(file: string, baseDir: string): Promise<KnownHosts
     return parseKnownHosts(await readFile(configPath(file, baseDir), 'utf8'));
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    // Before the first `dbc trust` there is no file: nothing is known then.
+    // There may be no file yet: nothing is known then.
     if (code === 'ENOENT') return { entries: [], ignored: [] };
     throw new DeployError(ErrorType.InvalidInput, `ssh.knownHosts names ${file}, which cannot be read (${code})`, {
       hint: 'Name a readable known_hosts file.',
@@ -117,7 +117,7 @@ export class HostKeys {
         ErrorType.HostKeyMismatch,
         `The host key of ${placeOf(endpoint)} is unknown: expected an entry for ${knownHostName(endpoint.address, endpoint.port)} in ${this.#known?.file ?? 'ssh.knownHosts (not set)'}, found the key ${found}${this.#remark(endpoint)}`,
         {
-          hint: `Compare the fingerprint with the one that the host's console shows, then run \`dbc trust ${trustWord(endpoint)}\`.`,
+          hint: `Compare the fingerprint with the one that the host's console shows, then take it in: \`${scanCommand(endpoint)} >> ${this.#known?.file ?? 'known_hosts'}\`.`,
         },
       );
     }
@@ -125,7 +125,7 @@ export class HostKeys {
       ErrorType.HostKeyMismatch,
       `The host key of ${placeOf(endpoint)} is not the known one: expected ${expected.join(' or ')}, found ${found}${this.#remark(endpoint)}`,
       {
-        hint: `The host was reinstalled, or another machine answers in its place. Compare the fingerprint with the one that the host's console shows; only if it is the same, ${known.length > 0 ? `run \`dbc trust ${trustWord(endpoint)}\`` : 'put it into ssh.hostKeys'}.`,
+        hint: `The host was reinstalled, or another machine answers in its place. Compare the fingerprint with the one that the host's console shows; only if it is the same, ${known.length > 0 ? `put what \`${scanCommand(endpoint)}\` prints in the place of that line` : 'put it into ssh.hostKeys'}.`,
       },
     );
   }

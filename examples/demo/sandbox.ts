@@ -33,6 +33,7 @@ export async function startSandbox(dir: string): Promise<Sandbox> {
   const origin = await makeOrigin(join(dir, 'origin'));
   const [backend, frontend, db] = [await freePort(), await freePort(), await freePort()];
   const { runtime, why } = await chooseRuntime();
+  const imagesBefore = runtime === 'compose' ? await unnamedImages() : [];
   const home = join(dir, 'host');
   mkdirSync(home, { recursive: true });
   const ports = { BACKEND_PORT: String(backend), FRONTEND_PORT: String(frontend) };
@@ -64,14 +65,34 @@ export async function startSandbox(dir: string): Promise<Sandbox> {
             .filter((line) => line === sha).length
         : 0,
     async stop() {
-      const stop =
-        runtime === 'compose'
-          ? ['docker', 'compose', '--profile', 'aws', 'down', '--volumes', '--rmi', 'local']
-          : ['bash', 'scripts/stop'];
-      await promisify(execFile)(stop[0] ?? '', stop.slice(1), { cwd: checkout, env: { ...process.env, ...ports } });
+      if (runtime === 'compose') await removeCompose(checkout, ports, imagesBefore);
+      else await promisify(execFile)('bash', ['scripts/stop'], { cwd: checkout });
       await ssh.stop();
     },
   };
+}
+
+/** Images without a name are what failed and restored deploys leave; only those that were not there before are ours. */
+async function removeCompose(checkout: string, ports: Record<string, string>, before: string[]): Promise<void> {
+  const down = ['compose', '--profile', 'aws', 'down', '--volumes', '--rmi', 'local'];
+  await promisify(execFile)('docker', down, { cwd: checkout, env: { ...process.env, ...ports } });
+  const kept = await docker(
+    'image',
+    'ls',
+    '--format',
+    '{{.Repository}}:{{.Tag}}',
+    'deploy-by-commit/automated-trading-platform',
+  );
+  if (kept.length > 0) await docker('image', 'rm', ...kept);
+  const ours = (await unnamedImages()).filter((id) => !before.includes(id));
+  if (ours.length > 0) await docker('image', 'rm', ...ours).catch(() => {});
+}
+
+const unnamedImages = (): Promise<string[]> => docker('image', 'ls', '-q', '--filter', 'dangling=true');
+
+async function docker(...args: string[]): Promise<string[]> {
+  const { stdout } = await promisify(execFile)('docker', args, { timeout: 60_000 });
+  return stdout.split('\n').filter((line) => line !== '');
 }
 
 interface Ssh {
@@ -122,7 +143,6 @@ function hasSshd(): boolean {
 
 /** Compose where an engine and the base images are at hand; they cannot be relied on to be pulled. */
 async function chooseRuntime(): Promise<{ runtime: RuntimeName; why: string }> {
-  const docker = (...args: string[]) => promisify(execFile)('docker', args, { timeout: 10_000 });
   try {
     await docker('compose', 'version');
     await docker('info', '--format', '{{.ServerVersion}}');

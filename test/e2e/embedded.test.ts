@@ -1,0 +1,81 @@
+/** `--embedded`: a Temporal of the command's own, which must not be lost with the command. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { needs } from '../lab/needs.ts';
+import { makeTinyOrigin } from '../lab/origin.ts';
+import { processTable } from '../lab/processes.ts';
+import { sshOutput } from '../lab/ssh-client.ts';
+import { type SshHost, startSshHost } from '../lab/ssh-host.ts';
+import { until } from '../lab/until.ts';
+import { dbc, startDbc } from '../unit/dbc-process.ts';
+
+describe('an embedded deploy', function () {
+  this.timeout(120_000);
+  needs('sshd');
+  let dir: string;
+  let host: SshHost;
+  let slow: string;
+  let env: Record<string, string>;
+  const deploy = () => ['deploy', 'production', '--embedded', '--config', join(dir, 'deploy.yaml')];
+  const lines = async (file: string) => (await sshOutput(host, `cat app/.run/${file}`)).split('\n').filter(Boolean);
+
+  before(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'dbc-embedded-'));
+    const origin = await makeTinyOrigin(join(dir, 'tiny'));
+    host = await startSshHost({ alias: 'web-1' });
+    await sshOutput(host, `git clone -q ${origin.path} app && cd app && ./build && ./start`);
+    slow = await origin.commitFiles({ 'build-seconds': '10\n' });
+    env = { XDG_DATA_HOME: join(dir, 'data') };
+    const { host: at, privateKeyPath, knownHostsPath, home } = host;
+    writeFileSync(
+      join(dir, 'deploy.yaml'),
+      `targets:
+  production:
+    hosts: [{ name: web-1, address: ${at.address}, user: ${at.user}, port: ${at.port} }]
+    ssh: { privateKey: { file: ${privateKeyPath} }, knownHosts: ${knownHostsPath} }
+    repository: { path: ${join(home, 'app')}, branch: main }
+    commands: { build: ./build, start: ./start, stop: ./stop, status: ./status }
+    wait: 0
+    verify: { deadline: 5s, interval: 100ms, passes: 2 }
+    health: [{ name: app, url: '${origin.healthUrl}', expect: { this commit: body.commit == commit } }]
+`,
+    );
+  });
+  after(async () => {
+    await host?.stop();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  it('that is killed in mid-build goes on with the same command, and builds and starts once', async () => {
+    const killed = startDbc(deploy(), env);
+    await until(() => killed.said().includes('Building'), { timeoutMs: 60_000 });
+    killed.kill('SIGKILL');
+    await killed.done;
+    const again = await dbc(deploy(), env);
+    assert.equal(again.code, 0, again.stderr);
+    assert.match(again.stderr, /unfinished deploy was found/);
+    assert.equal(await sshOutput(host, 'git -C app rev-parse HEAD'), slow);
+    const count = async (file: string) => (await lines(file)).filter((sha) => sha === slow).length;
+    assert.deepEqual([await count('builds'), await count('starts')], [1, 1]);
+  });
+
+  it('leaves no server behind when it has ended, and no lease', async () => {
+    const { code } = await dbc(deploy(), env);
+    assert.equal(code, 0);
+    const left = processTable().filter(
+      ({ pid }) => commandLine(pid).includes(dir) && /start-dev/.test(commandLine(pid)),
+    );
+    assert.deepEqual(left, []);
+    assert.equal(await sshOutput(host, 'cat app/.git/deploy-by-commit/lease 2>/dev/null || true'), '');
+  });
+});
+
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+  } catch {
+    return '';
+  }
+}
