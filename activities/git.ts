@@ -87,11 +87,18 @@ head_is() { [ "$(git rev-parse --quiet --verify HEAD)" = "$1" ]; }
 create_ref() { git update-ref "$1" "$2" "$none" 2>/dev/null || git rev-parse --quiet --verify "$1" >/dev/null; }
 # Files and index as a commit whose second parent is the index, as \`git stash\` keeps them; nothing when there is no change.
 # By hand, as git stash refuses in the midst of a merge. Then, and after \`git add -N\`, the files count and not the index.
+# A file that was taken out of the index and made again is unknown to git; the commit would overwrite it all the same.
+add_recreated() {
+  local path
+  while IFS= read -r -d '' path; do
+    if [ -f "$path" ] || [ -L "$path" ]; then GIT_INDEX_FILE=$1 git add --force -- ":(top,literal)$path"; fi
+  done < <(GIT_INDEX_FILE=$1 git diff --cached --name-only --diff-filter=D --no-renames -z HEAD)
+}
 stash() {
   local index files staged
   index=$(git rev-parse --git-path index)
   cp "$index" "$index.dbc" && GIT_INDEX_FILE=$index.dbc git add --update :/ &&
-    files=$(GIT_INDEX_FILE=$index.dbc git write-tree) && rm -f "$index.dbc" || return
+    add_recreated "$index.dbc" && files=$(GIT_INDEX_FILE=$index.dbc git write-tree) && rm -f "$index.dbc" || return
   staged=$(git write-tree 2>/dev/null) || staged=$files
   if [ "$files $staged" = "$(git rev-parse 'HEAD^{tree}') $(git rev-parse 'HEAD^{tree}')" ]; then return; fi
   git commit-tree -p HEAD -p "$(git commit-tree -p HEAD -m "$1" "$staged")" -m "$1" "$files"
@@ -140,7 +147,7 @@ echo "sha $sha"
 echo "subject $(git log -1 --format=%s "$sha")"
 if git merge-base --is-ancestor "$sha" "$tip"; then echo "allowed branch"
 elif git rev-parse --quiet --verify "refs/dbc/releases/$sha" >/dev/null; then echo "allowed release"; fi
-overwritten "$sha" | sed -n 1,20p | sed 's/^/conflict /'
+if [ "$sha" != "$(git rev-parse --quiet --verify HEAD)" ]; then overwritten "$sha" | sed -n 1,20p | sed 's/^/conflict /'; fi
 `;
 
 /**

@@ -234,9 +234,9 @@ function assertNoOverlap({ ec2 }: Stage): void {
 }
 
 /** A history as text, with every payload's bytes beside it. */
-function decoded(history: unknown): string {
+function decoded(history: string): string {
   const payloads: string[] = [];
-  const json = JSON.stringify(history, (key, value: unknown) => {
+  const json = JSON.stringify(JSON.parse(history), (key, value: unknown) => {
     if (key === 'data' && typeof value === 'string') payloads.push(Buffer.from(value, 'base64').toString('utf8'));
     return value;
   });
