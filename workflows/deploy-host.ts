@@ -1,5 +1,6 @@
 import { sleep } from '@temporalio/workflow';
 import type { DeployRequest } from '../src/contracts/deploy.ts';
+import { count } from '../src/domain/count.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
 import { formatDuration } from '../src/domain/duration.ts';
 import { shortSha } from '../src/domain/sha.ts';
@@ -74,7 +75,7 @@ export async function deployHost(
         snapshot,
       }),
     ({ manualChanges }) =>
-      `HEAD is ${shortSha(sha)}${manualChanges.length > 0 ? `; ${manualChanges.length} manual changes kept` : ''}`,
+      `HEAD is ${shortSha(sha)}${manualChanges.length > 0 ? `; ${count(manualChanges.length, 'manual change')} kept` : ''}`,
   );
   view.manualChanges = reset.manualChanges;
   view.untracked = reset.untracked;
@@ -93,7 +94,7 @@ export async function deployHost(
         ...(retained && retained.images.length > 0 ? { retained } : {}),
       }),
     ({ images, reused }) =>
-      reused ? `${images.length} retained images` : images.length > 0 ? `${images.length} images` : undefined,
+      reused ? count(images.length, 'retained image') : images.length > 0 ? count(images.length, 'image') : undefined,
   );
   run.images = built.images;
 
@@ -126,7 +127,7 @@ export async function deployHost(
         snapshot,
         images: run.images,
       }),
-    ({ services, rules }) => `${services.length} services, ${rules.length} health rules`,
+    ({ services, rules }) => `${count(services.length, 'service')}, ${count(rules.length, 'health rule')}`,
   );
   view.now = verified.sha;
   view.verified = true;

@@ -1,4 +1,5 @@
 import type { DeployView, HostView, RuleView, ServiceView } from '../../contracts/deploy.ts';
+import { count } from '../../domain/count.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import { shortSha } from '../../domain/sha.ts';
 import type { Colors } from '../terminal.ts';
@@ -57,7 +58,7 @@ function object({ step }: StepEvent, { commit, repository, waitMs }: DeployView,
     case 'reset':
       return commit ? ` ${shortSha(commit)}` : ' the commit';
     case 'wait':
-      return waitMs === undefined ? '' : ` (${Math.round(waitMs / 1000)} seconds)`;
+      return waitMs === undefined ? '' : ` (${count(Math.round(waitMs / 1000), 'second')})`;
     case 'restore':
       return before ? ` ${shortSha(before)}` : ' what ran before';
     default:
