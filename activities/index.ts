@@ -54,7 +54,8 @@ export function createActivities(deps: Deps): DeployActivities {
     restoreImages: compensating<RestoreInput, { rebuilt: string[] }>(restoreImages),
     restoreServices: compensating<RestoreInput, void>(restoreServices),
     verifyRestored: compensating<RestoreVerifyInput, Awaited<ReturnType<typeof verifyRestored>>>(verifyRestored),
-    releaseLease: compensating<ReleaseLeaseInput, void>(releaseLease),
+    // A host that refuses us will go on refusing: only one that cannot be reached is tried again.
+    releaseLease: forward<ReleaseLeaseInput, void>(releaseLease),
     ask: (input: AskInput) => runStep(program, input, 'step', (run) => answer(deps, input, run)),
   };
 }

@@ -10,6 +10,8 @@ export interface Ending {
   aborted: boolean;
 }
 
+const refusals = new Set<ErrorType>([ErrorType.HostKeyMismatch, ErrorType.InvalidInput]);
+
 /** The last thing on every host whose lease may be ours. A host that is gone keeps nobody from the outcome. */
 export async function giveLeaseBack(run: HostRun, ending: Ending): Promise<void> {
   const { target, alias, progress } = run;
@@ -23,7 +25,9 @@ export async function giveLeaseBack(run: HostRun, ending: Ending): Promise<void>
       ...(ending.outcome === 'succeeded' && commit ? { clearQuarantine: commit } : {}),
     });
   } catch (error) {
-    const { message } = problemOf(error);
+    const { type, message } = problemOf(error);
+    // A host that let us in at no time has given no lease.
+    if (run.number === 0 && refusals.has(type)) return;
     progress.warn(alias, [`the lease was not given back (${message}); the next deploy takes it over`]);
   }
 }
