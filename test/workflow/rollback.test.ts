@@ -33,7 +33,7 @@ describe('a rollback', () => {
     const model = released();
     const { report } = await lab.run(model, { type, commit: first.slice(0, 7) });
     assert.deepEqual(model.inputs('build')[0].retained, release(first, '2026-01-01T00:00:00.000Z'));
-    assert.equal(report.hosts[0]?.steps.find(({ step }) => step === 'build')?.note, '1 retained images');
+    assert.equal(report.hosts[0]?.steps.find(({ step }) => step === 'build')?.note, '1 retained image');
   });
 
   it('passes over a release in quarantine', async () => {
