@@ -30,7 +30,8 @@ const { code } = await bundleWorkflowCode({
 writeFileSync(bundle, code);
 /**
  * The command line in a few files instead of hundreds: node spends a third of a second on finding and reading those of
- * Temporal's client. What a worker needs stays apart, as native modules cannot be bundled, and is loaded when it is asked for.
+ * Temporal's client. What a worker needs stays apart, as native modules cannot be bundled, and is loaded when it is asked
+ * for; so does what both use, because an error must be of the same class on both sides.
  */
 async function bundleCommandLine(outdir: string): Promise<void> {
   rmSync(outdir, { recursive: true });
@@ -45,6 +46,8 @@ async function bundleCommandLine(outdir: string): Promise<void> {
     target: 'node20',
     format: 'esm',
     logLevel: 'warning',
+    // CommonJS, whose names a bundled import() would not find.
+    external: ['yaml'],
     // CommonJS inside of modules asks for node's own modules this way.
     banner: {
       js: "import { createRequire as createNodeRequire } from 'node:module'; const require = createNodeRequire(import.meta.url);",
@@ -53,7 +56,7 @@ async function bundleCommandLine(outdir: string): Promise<void> {
       {
         name: 'worker apart',
         setup(bundler) {
-          const apart = /^(?:\.\.\/)+(?:embedded|config|worker)\//;
+          const apart = /^(?:\.\.\/)+(?:embedded|config|worker|domain|contracts)\//;
           bundler.onResolve({ filter: apart }, ({ path, resolveDir }) => {
             const file = relative(join(root, 'src/cli'), resolve(resolveDir, path));
             return { path: file.replace(/\.ts$/, '.js'), external: true };

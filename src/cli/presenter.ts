@@ -29,11 +29,23 @@ export async function presenterFor(terminal: Terminal, options: PresenterOptions
   return plainPresenter(terminal, options);
 }
 
+/** Between two lines about a step that still runs. */
+const stillMs = 10_000;
+
 function plainPresenter(terminal: Terminal, { link }: PresenterOptions): Presenter {
   let before: DeployView | undefined;
+  let told = '';
+  let toldAt = Date.now();
   return {
-    show({ view }) {
+    show({ view, running }) {
       if (!before) terminal.note(...plainHead(view, link));
+      const line = running.at(-1)?.line ?? '';
+      // A step that takes long says what it is at, and a log of it is not flooded.
+      if (line !== told && Date.now() - toldAt > stillMs) {
+        terminal.note(`   … ${line}`);
+        told = line;
+        toldAt = Date.now();
+      }
       for (const event of eventsBetween(before, view)) terminal.note(...plainLines(event, view, terminal.errColors));
       before = view;
     },

@@ -31,7 +31,7 @@ export async function loadConfigFile(path: string): Promise<Config> {
     const code = (cause as NodeJS.ErrnoException).code;
     const found = code === 'ENOENT' ? 'no such file' : (code ?? String(cause));
     throw new DeployError(ErrorType.InvalidInput, `expected a config file at ${path}, found ${found}`, {
-      hint: 'Write one with dbc init, or name another with --config FILE.',
+      hint: 'The README shows one to begin with; name another with --config FILE.',
       cause,
     });
   }
