@@ -6,8 +6,9 @@ import { look } from './inspect.ts';
 import { observe } from './observe.ts';
 import { judgePreflight } from './preflight.ts';
 import type { Run } from './run.ts';
-import { describeHolder, dropLease, leaseState, readLease } from './ssh/lease.ts';
+import { describeHolder, dropLease, leaseState } from './ssh/lease.ts';
 import { parseStateFiles } from './state-files.ts';
+import { endDeadHolder, sweepLeftovers } from './sweep.ts';
 
 /** Answers a reading command about one host. A host that cannot answer says why, and the others' answers stand. */
 export async function answer(deps: Deps, input: AskInput, run: Run): Promise<Answer> {
@@ -60,10 +61,11 @@ async function answerOf(deps: Deps, input: AskInput, run: Run): Promise<Partial<
       };
     }
     case 'doctor': {
-      const [now, lease] = await Promise.all([look(deps, input, run.signal), readLease(program, input)]);
+      const dead = await endDeadHolder(deps, input);
+      const now = await look(deps, input, run.signal);
       const findings = judgePreflight(input, now, secrets.envOf(input));
-      if (lease.holder) findings.warnings.push(`the lease is held by ${describeHolder(lease.holder)}`);
-      return { findings, lease };
+      findings.warnings.push(...dead, ...(await sweepLeftovers(deps, input, now)));
+      return { findings };
     }
     case 'logs': {
       const script = runtime.logs(serviceName(question.service), question.lines);
@@ -98,7 +100,8 @@ async function unlock({ program, askHolder }: Deps, input: AskInput, force: bool
       hint: `Abort it: \`dbc abort ${holder.target}\`. To take the lease away all the same: \`dbc unlock ${input.target.name} --force\`.`,
     });
   }
-  if (!(await dropLease(program, input, lease.number))) {
+  const { dropped } = await dropLease(program, input, lease.number);
+  if (!dropped) {
     throw new DeployError('HostBusy', `${input.host.alias}: the lease changed hands in this moment.`, {
       hint: 'Look who holds it now, then try again.',
     });

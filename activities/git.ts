@@ -248,18 +248,25 @@ function restoreBranch({ branch }: RepositoryConfig, snapshot: Snapshot): string
   return snapshot.branch === branch ? '' : `git update-ref -d ${ref} "$failed" 2>/dev/null || true\n`;
 }
 
-/** The commit stays reachable as long as its release is kept; other releases' refs and old snapshots' go. */
-export const recordRefsScript = (sha: string, keepReleases: string[], keepSnapshots: string[]): string =>
+/** The commit stays reachable as long as its release is kept. */
+export const keepCommitScript = (sha: string): string =>
   `${prelude}git update-ref ${quote(`refs/dbc/releases/${sha}`)} ${quote(sha)}
-keep=" ${[...keepReleases.map((each) => `refs/dbc/releases/${each}`), ...keepSnapshots.map((each) => `refs/dbc/snapshot/${each}`)].join(' ')} "
-git for-each-ref --format='%(refname)' refs/dbc/releases refs/dbc/snapshot | while read -r ref; do
-  case $keep in *" $ref "*) ;; *) git update-ref -d "$ref" ;; esac
-done
 `;
 
-/** `head`, `branch`, `branch-sha`, `manual PATH`, `untracked PATH`, `remote URL`, and whether the saved changes are in place. */
+/** Other releases' refs go. Steps run git without its housekeeping, so this is where it is done, when git finds it due. */
+export const pruneReleaseRefsScript = (keepReleases: string[]): string =>
+  `${prelude}keep=${quote(` ${keepReleases.map((each) => `refs/dbc/releases/${each}`).join(' ')} `)}
+git for-each-ref --format='%(refname)' refs/dbc/releases | while read -r ref; do
+  case $keep in *" $ref "*) ;; *) git update-ref -d "$ref" ;; esac
+done
+command git -c core.hooksPath=/dev/null -c gc.autoDetach=false gc --auto --quiet || echo "git gc failed"
+`;
+
+/** `boot`, `head`, `branch`, `branch-sha`, `manual PATH`, `untracked PATH`, `remote URL`, and whether the saved changes are in place. */
 export const gitStateScript = (repository: RepositoryConfig, saved?: string): string =>
   `export GIT_OPTIONAL_LOCKS=0
+echo "at git"
+echo "boot $(cat /proc/sys/kernel/random/boot_id)"
 echo "head $(git rev-parse --quiet --verify HEAD)"
 echo "branch $(git symbolic-ref --quiet --short HEAD)"
 echo "branch-sha $(git rev-parse --quiet --verify ${quote(`refs/heads/${repository.branch}`)})"

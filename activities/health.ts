@@ -13,23 +13,23 @@ export function askScript(rules: HealthRule[]): string {
   if (rules.length === 0) return '';
   // Each answer has a file of its own: lines of this length, written at once, would run into each other.
   return `command -v curl >/dev/null || echo "nocurl 1"
-answers=$(mktemp -d) || exit 1
+mkdir "$scratch/answers"
 ${askFunction}${rules.map((rule, index) => askLine(rule, index)).join('')}`;
 }
 
 /** Waits for the answers and says `answer INDEX CODE SECONDS HEADERS BODY ERROR` for each, the last three base64. */
 export const answersScript = (rules: HealthRule[]): string =>
-  rules.length === 0 ? '' : 'wait\ncat "$answers"/*\nrm -rf "$answers"\n';
+  rules.length === 0 ? '' : 'echo "at curl"\nwait\ncat "$scratch"/answers/*\n';
 
 const askFunction = `ask() {
-  dir=$(mktemp -d) || exit 1
+  dir=$scratch/ask$1
+  mkdir "$dir"
   # The URL goes through standard input: the process list is everybody's to read.
   printf 'url = %s\\n' "$3" | curl --silent --show-error --globoff --max-time "$2" --dump-header "$dir/headers" \\
     --user-agent deploy-by-commit --write-out '%{stderr}meta %{http_code} %{time_total}\\n' --config - 2>"$dir/said" |
     head -c ${bodyBytes} >"$dir/body"
   meta=$(sed -n 's/^meta //p' "$dir/said")
-  echo "answer $1 \${meta:-000 0} $(base64 -w0 <"$dir/headers") . $(base64 -w0 <"$dir/body") . $(grep -v '^meta ' "$dir/said" | base64 -w0)" >"$answers/$1"
-  rm -rf "$dir"
+  echo "answer $1 \${meta:-000 0} $(base64 -w0 <"$dir/headers") . $(base64 -w0 <"$dir/body") . $(grep -v '^meta ' "$dir/said" | base64 -w0)" >"$scratch/answers/$1"
 }
 `;
 

@@ -8,17 +8,15 @@ import { type Deps, runtimeFor } from './deps.ts';
 import { type Observation, type ObserveOptions, observe } from './observe.ts';
 import { judgePreflight, preflightScript } from './preflight.ts';
 import type { Run } from './run.ts';
-import { giveLease, refuseLostLease, type TakenLease, takeLease } from './ssh/lease.ts';
-import { base64, parseStateFiles, type StateFiles, snapshotPath, targetPath } from './state-files.ts';
+import { refuseLostLease, type TakenLease, takeLease } from './ssh/lease.ts';
+import { adoptedNotes, base64, parseStateFiles, type StateFiles, snapshotPath } from './state-files.ts';
 
 /**
- * Takes the lease, looks at everything, and writes the snapshot. When the host is not fit for a deploy the lease is
- * given back at once.
+ * Takes the lease, looks at everything, and writes the snapshot.
  *
- * @throws DeployError HostBusy, PreflightFailed with every finding
+ * @throws DeployError HostBusy, PreflightFailed with every finding; the workflow then gives the lease back
  */
 export async function inspect(deps: Deps, input: InspectInput, run: Run): Promise<Inspection> {
-  const { program } = deps;
   const { taken, now } = await takeAndLook(deps, input, run);
   const task: LeasedTask = { ...input, number: taken.number };
   const state = parseStateFiles(taken.answer);
@@ -31,7 +29,6 @@ export async function inspect(deps: Deps, input: InspectInput, run: Run): Promis
   }
   const findings = judgePreflight(input, now, deps.secrets.envOf(input));
   if (findings.errors.length > 0) {
-    await giveLease(program, task);
     throw new DeployError(
       'PreflightFailed',
       `${input.host.alias} is not fit for a deploy:\n${findings.errors.map((each) => `  - ${each}`).join('\n')}`,
@@ -125,7 +122,7 @@ async function keepSnapshot(
     leftovers.find(([, each]) => isHalfChanged(each, { head, manualChanges, runtime: state.runtime, healthy })) ?? [];
   const snapshot = adopted?.snapshot ?? newSnapshot(task, now);
   const files = ['create', snapshotPath(task.deploy), base64(JSON.stringify(snapshot))];
-  if (adopted?.target !== undefined) files.push('create', targetPath(task.deploy), base64(adopted.target));
+  if (adopted) files.push(...adoptedNotes(task.deploy, adopted));
   const then: (string | number)[][] = [];
   if (task.target.env) then.push(['keep_env', task.number, task.deploy, task.target.env.file]);
   if (leftovers.length > 0) then.push(['remove', task.number, ...leftovers.map(([deploy]) => `snapshots/${deploy}`)]);
@@ -153,6 +150,6 @@ function newSnapshot(task: LeasedTask, now: Observation): Snapshot {
     ...(envSha === undefined ? {} : { envSha }),
     runtime: now.state.runtime,
     baseline: now.rules,
-    bootId: said('boot') ?? '',
+    bootId: now.bootId,
   };
 }

@@ -1,6 +1,7 @@
 import type { HostTask } from '../src/contracts/activities.ts';
 import type { RuleView } from '../src/contracts/deploy.ts';
 import type { HealthRule } from '../src/contracts/target.ts';
+import { DeployError } from '../src/domain/deploy-error.ts';
 import { compileRule, evaluateRule, ruleLabel } from '../src/domain/health-rules.ts';
 import { gitStateScript } from './git.ts';
 import { answersScript, askFromWorker, askScript, parseAnswers } from './health.ts';
@@ -22,6 +23,8 @@ export interface Observation {
   savedInPlace?: boolean;
   state: RuntimeState;
   rules: RuleView[];
+  /** Differs after a reboot. */
+  bootId: string;
   /** Lines of an additional script, as they are. */
   raw: string;
 }
@@ -41,7 +44,17 @@ export interface ObserveOptions {
   send?(call: HostCall): Promise<HostAnswer>;
 }
 
-/** One remote command reads everything, while the worker asks what it has to ask itself. */
+/** In memory where that can be: the disk may be full. */
+const scratch = `set -u
+scratch=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+`;
+
+/**
+ * One remote command reads everything, while the worker asks what it has to ask itself.
+ *
+ * @throws DeployError DeadlineExceeded when the reading was cut off, naming what it hung in: half of it proves nothing
+ */
 export async function observe(
   program: HostProgram,
   secrets: Secrets,
@@ -52,13 +65,14 @@ export async function observe(
   const rules = options.rules ?? task.target.health;
   const onHost = rules.filter(({ from }) => from === 'host');
   const script = [
-    'set -u\n',
+    scratch,
     // The health URLs are asked while the rest is read.
     askScript(onHost),
     options.more ?? '',
     gitStateScript(task.target.repository, options.saved),
     runtime.observe(options.project),
     answersScript(onHost),
+    'echo "read all"\n',
   ].join('');
   const seconds = Math.ceil(task.target.timeouts.inspectMs / 1000);
   const send = options.send ?? ((call: HostCall) => program.call(task, call));
@@ -73,6 +87,7 @@ export async function observe(
     Promise.all(rules.filter(({ from }) => from === 'worker').map((rule) => askFromWorker(rule, options.signal))),
   ]);
   const output = answer.output;
+  if (!/^read all$/m.test(output)) throw cutOff(task, answer, seconds);
   const answers = new Map([
     ...parseAnswers(output, onHost),
     ...rules.filter(({ from }) => from === 'worker').map((rule, index) => [rule.name, fromWorker[index]] as const),
@@ -105,8 +120,27 @@ export async function observe(
     ...(one('saved') ? { savedInPlace: one('saved') === 'in-place' } : {}),
     state: redactState(state, redact),
     rules: views,
+    bootId: one('boot'),
     raw: output,
   };
+}
+
+function cutOff({ host }: HostTask, { lines, output }: HostAnswer, seconds: number): DeployError {
+  const code = lines.find(({ key }) => key === 'ended')?.value ?? 'unknown';
+  const at = [...output.matchAll(/^at (.*)$/gm)].at(-1)?.[1] ?? 'making a folder for temporary files';
+  const hint = at.startsWith('docker') ? 'Look at its Docker engine: `systemctl status docker`.' : 'Look at the host.';
+  const hung = code === '124' || code === '137';
+  return hung
+    ? new DeployError(
+        'DeadlineExceeded',
+        `${host.alias}: \`${at}\` hung; the host's state could not be read within ${seconds} s.`,
+        { hint },
+      )
+    : new DeployError(
+        'CommandFailed',
+        `${host.alias}: the host's state could not be read: exit status ${code} in ${at}.`,
+        { hint },
+      );
 }
 
 /** Only what is shown is redacted: names and IDs are compared. */

@@ -15,12 +15,12 @@ export interface Findings {
 
 /** What `inspect` reads beside the checkout and the services. */
 export function preflightScript({ target }: HostTask): string {
-  const docker = `echo "docker $(docker version --format '{{.Server.Version}}' 2>&1 | tr '\\n' ' ')"
+  const docker = `echo "at docker version"
+echo "docker $(docker version --format '{{.Server.Version}}' 2>&1 | tr '\\n' ' ')"
 echo "compose $(docker compose version --short 2>&1 | tr '\\n' ' ')"
 `;
   const file = target.env === undefined ? undefined : quote(target.env.file);
-  return `echo "boot $(cat /proc/sys/kernel/random/boot_id)"
-echo "disk $(df -Pk . | awk 'NR == 2 { print $4 }')"
+  return `echo "disk $(df -Pk . | awk 'NR == 2 { print $4 }')"
 echo "memory $(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)"
 ${target.runtime.kind === 'compose' ? docker : ''}${
   file === undefined

@@ -39,14 +39,15 @@ export async function restoreServices(_deps: Deps, input: RestoreInput, run: Run
   });
 }
 
-const part = ({ pass }: RestoreInput, name: string): string => `restore-${pass}-${name}`;
+export const part = ({ pass }: RestoreInput, name: string): string => `restore-${pass}-${name}`;
 
-const contextOf = (input: RestoreInput) => ({
+export const contextOf = (input: RestoreInput) => ({
   target: input.target.name,
   sha: input.snapshot.sha,
   deploy: input.deploy,
   project: projectOf(input.snapshot),
   snapshot: input.snapshot.runtime,
+  snapshotDeploy: input.snapshot.deploy,
   buildAttempted: input.buildAttempted,
   startAttempted: input.startAttempted,
 });

@@ -3,6 +3,7 @@ import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { HostTask, JobHeartbeat, LeasedTask } from '../src/contracts/activities.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
 import type { HostProgram } from './ssh/host-program.ts';
+import { Outnumbered } from './ssh/lease.ts';
 import { cancelJob, type JobResult, type JobSpec, runJob } from './ssh/remote-job.ts';
 
 /** How often an activity says that it lives; the heartbeat timeout is a few of these. */
@@ -111,6 +112,7 @@ function toFailure(error: unknown, patience: 'step' | 'compensation', contactAt:
     const message = `unexpected: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
     return patience === 'step' ? failureOf(new DeployError('CommandFailed', message), false) : error;
   }
+  if (error instanceof Outnumbered) return failureOf(error, false);
   const unreachable = error.type === 'SshUnavailable';
   const silentMs = Date.now() - contactAt;
   const givenUp = unreachable && patience === 'step' && silentMs > task.target.timeouts.unreachableMs;

@@ -18,20 +18,22 @@ export function parseStateFiles(answer: HostAnswer): StateFiles {
       return { path, text: Buffer.from(content, 'base64').toString('utf8') };
     });
   const snapshots = new Map<string, Leftover>();
-  const targets = new Map<string, string>();
+  const notes: [deploy: string, note: Omit<Leftover, 'snapshot'>][] = [];
   const releases: Release[] = [];
   const quarantined = new Map<string, string>();
   for (const { path, text } of files) {
     const [folder, name = '', file] = path.split('/');
     if (folder === 'snapshots' && file === 'snapshot.json')
       snapshots.set(name, { snapshot: JSON.parse(text) as Snapshot });
-    if (folder === 'snapshots' && file === 'target') targets.set(name, text.trim());
+    if (folder === 'snapshots' && file === 'target') notes.push([name, { target: text.trim() }]);
+    if (folder === 'snapshots' && file === 'built') notes.push([name, { built: text.trim().split('\n') }]);
+    if (folder === 'snapshots' && file === 'started') notes.push([name, { started: true }]);
     if (folder === 'releases') releases.push(JSON.parse(text) as Release);
     if (folder === 'quarantine') quarantined.set(name, text.trim());
   }
-  for (const [deploy, target] of targets) {
+  for (const [deploy, note] of notes) {
     const leftover = snapshots.get(deploy);
-    if (leftover) leftover.target = target;
+    if (leftover) Object.assign(leftover, note);
   }
   releases.sort((a, b) => a.at.localeCompare(b.at));
   return { snapshots, releases, quarantined };
@@ -39,6 +41,16 @@ export function parseStateFiles(answer: HostAnswer): StateFiles {
 
 export const base64 = (text: string): string => Buffer.from(text, 'utf8').toString('base64');
 export const snapshotPath = (deploy: string): string => `snapshots/${deploy}/snapshot.json`;
-export const targetPath = (deploy: string): string => `snapshots/${deploy}/target`;
+
+/** The notes of a leftover as `create PATH BASE64`, for the deploy that adopts it. */
+export function adoptedNotes(deploy: string, { target, built, started }: Leftover): string[] {
+  const note = (name: string, text: string) => ['create', `snapshots/${deploy}/${name}`, base64(text)];
+  return [
+    ...(target === undefined ? [] : note('target', target)),
+    ...(built === undefined ? [] : note('built', built.join('\n'))),
+    ...(started ? note('started', 'yes') : []),
+  ];
+}
+
 /** One file a deploy: a commit may be released more than once. */
 export const releasePath = (release: Release): string => `releases/${release.deploy}.json`;

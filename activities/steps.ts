@@ -3,6 +3,7 @@ import type {
   BuildResult,
   Fetched,
   FetchInput,
+  LeasedTask,
   Recorded,
   RecordInput,
   ReleaseLeaseInput,
@@ -14,7 +15,14 @@ import type { Snapshot } from '../src/contracts/host.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
 import { shortSha } from '../src/domain/sha.ts';
 import { type Deps, runtimeFor } from './deps.ts';
-import { fetchScript, recordRefsScript, resetScript, resolveScript, wouldOverwrite } from './git.ts';
+import {
+  fetchScript,
+  keepCommitScript,
+  pruneReleaseRefsScript,
+  resetScript,
+  resolveScript,
+  wouldOverwrite,
+} from './git.ts';
 import { observe } from './observe.ts';
 import type { Run } from './run.ts';
 import { imagesOf } from './runtime/compose.ts';
@@ -132,7 +140,10 @@ export async function start(_deps: Deps, input: StartInput, run: Run): Promise<v
   });
 }
 
-/** Writes the release; only what is beyond the last N releases is pruned, and a failure to prune is a warning. */
+/**
+ * Writes the release, and sees to it that its commit and its images stay. Only then what is beyond the last N releases is
+ * pruned; a failure of that is a warning.
+ */
 export async function record({ program }: Deps, input: RecordInput, run: Run): Promise<Recorded> {
   const { target, release, number, deploy } = input;
   const written = await program.call(input, {
@@ -146,37 +157,45 @@ export async function record({ program }: Deps, input: RecordInput, run: Run): P
   // One entry a commit, the newest first; the current and the previous are always among them.
   const commits = [...new Set(releases.map(({ sha }) => sha).reverse())];
   const kept = commits.slice(0, Math.max(2, target.retain.releases));
-  const dropped = releases.filter(({ sha }) => !kept.includes(sha));
   const open = [...new Set([...snapshots].flatMap(([name, { snapshot }]) => [name, snapshot.deploy]))];
-  const images = { images: release.images, keepReleases: kept, keepSnapshots: open.filter((each) => each !== deploy) };
   const own = snapshots.get(deploy)?.snapshot;
-  const context = { target: target.name, sha: release.sha, deploy, project: own && projectOf(own) };
-  const warnings: string[] = [];
+  const context = {
+    target: target.name,
+    sha: release.sha,
+    deploy,
+    project: own && projectOf(own),
+    images: release.images,
+    keepReleases: kept,
+    keepSnapshots: open.filter((each) => each !== deploy),
+  };
   const runtime = runtimeFor(target.runtime);
-  await run
-    .job(input, {
-      name: 'record',
-      script:
-        recordRefsScript(
-          release.sha,
-          kept,
-          open.filter((each) => each !== deploy),
-        ) + runtime.record({ ...context, ...images }),
-      deadlineMs: target.timeouts.recordMs,
-      onFailure: 'again',
-    })
-    .catch((error: unknown) => {
-      if (!(error instanceof DeployError) || error.type !== 'CommandFailed') throw error;
-      warnings.push(`old releases could not be pruned: ${error.message}`);
-    });
-  const old = dropped.map((each) => releasePath(each));
-  await program.call(input, {
-    operation: 'prune_jobs',
-    args: [number, target.retain.jobs],
-    then: old.length > 0 ? [['remove', number, ...old]] : [],
-    timeoutMs: 60_000,
+  await run.job(input, {
+    name: 'record',
+    script: keepCommitScript(release.sha) + runtime.keep(context),
+    deadlineMs: target.timeouts.recordMs,
+    onFailure: 'again',
   });
+  const warnings = await pruned(run, input, 'prune', pruneReleaseRefsScript(kept) + runtime.pruneReleases(context));
+  const old = releases.filter(({ sha }) => !kept.includes(sha)).map((each) => releasePath(each));
+  if (old.length > 0) {
+    await program.call(input, { operation: 'remove', args: [number, ...old], timeoutMs: 60_000 });
+  }
   return { warnings };
+}
+
+const pruneMs = 120_000;
+
+/** Removes what nobody needs any more. Returns a warning when that fails, since nothing else depends on it. */
+export async function pruned(run: Run, task: LeasedTask, name: string, script: string): Promise<string[]> {
+  try {
+    await run.job(task, { name, script, deadlineMs: pruneMs, onFailure: 'fail' });
+    return [];
+  } catch (error) {
+    const harmless =
+      error instanceof DeployError && (error.type === 'CommandFailed' || error.type === 'DeadlineExceeded');
+    if (!harmless) throw error;
+    return [`what is not needed any more could not be removed: ${error.message}`];
+  }
 }
 
 /** The last thing on every host, whatever the outcome. A lease that is somebody else's by now is left alone. */
@@ -192,6 +211,7 @@ export async function releaseLease({ program }: Deps, input: ReleaseLeaseInput):
       operations.push(['write', number, 'replace', `quarantine/${quarantine.sha}`, base64(quarantine.why)]);
     }
     if (remove.length > 0) operations.push(['remove', number, ...remove]);
+    operations.push(['prune', number, input.target.retain.jobs, deploy]);
   }
   await giveLease(program, input, operations);
 }

@@ -12,8 +12,9 @@ import { formatDuration } from '../src/domain/duration.ts';
 import { shortSha } from '../src/domain/sha.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import { type Observation, observe } from './observe.ts';
+import { contextOf, part } from './restore.ts';
 import type { Run } from './run.ts';
-import { projectOf } from './steps.ts';
+import { projectOf, pruned } from './steps.ts';
 
 interface Judged {
   rules: RuleView[];
@@ -37,21 +38,44 @@ async function untilSteady(
   const { deadlineMs, intervalMs, passes } = task.target.verify;
   const giveUpAt = performance.now() + deadlineMs;
   for (let passed = 0; ; ) {
-    const last = await look();
+    const last = await look().catch((error: unknown) => {
+      // A host that hangs may come to itself before the deadline.
+      if (isHang(error) && performance.now() < giveUpAt) return undefined;
+      throw error;
+    });
+    if (last === undefined) {
+      passed = 0;
+      run.say('the host hangs');
+      await pause(intervalMs, run.signal);
+      continue;
+    }
     const { faults } = last.judged;
     passed = faults.length === 0 ? passed + 1 : 0;
     run.say(faults[0] ?? `all checks passed, ${passed} of ${passes} times`);
     if (passed >= passes) return last;
     // The last passes may take it a little over the deadline: a host that is fine is not given up between two looks.
-    if (faults.length > 0 && performance.now() >= giveUpAt) {
-      throw new DeployError(
-        'HealthCheckFailed',
-        `${task.host.alias}: ${subject} is not healthy after ${formatDuration(deadlineMs)}:\n${faults.map((each) => `  - ${each}`).join('\n')}`,
-        { hint: `See \`dbc logs ${task.target.name} SERVICE\` and \`dbc health ${task.target.name}\`.` },
-      );
-    }
+    if (faults.length > 0 && performance.now() >= giveUpAt) throw notHealthy(task, subject, last);
     await pause(intervalMs, run.signal);
   }
+}
+
+const isHang = (error: unknown): boolean => error instanceof DeployError && error.type === 'DeadlineExceeded';
+
+/** What the host did to the services is not the release's fault, and must not count against it. */
+function notHealthy(
+  task: VerifyInput | RestoreInput,
+  subject: string,
+  { seen, judged }: { seen: Observation; judged: Judged },
+): DeployError {
+  const { host, target, snapshot } = task;
+  const rebooted = 'sha' in task && seen.bootId !== snapshot.bootId;
+  const unreadable = 'sha' in task && seen.state.problem !== undefined;
+  const why = rebooted ? `${host.alias} was rebooted meanwhile, and ` : `${host.alias}: `;
+  return new DeployError(
+    rebooted || unreadable ? 'CommandFailed' : 'HealthCheckFailed',
+    `${why}${subject} is not healthy after ${formatDuration(target.verify.deadlineMs)}:\n${judged.faults.map((each) => `  - ${each}`).join('\n')}`,
+    { hint: `See \`dbc logs ${target.name} SERVICE\` and \`dbc health ${target.name}\`.` },
+  );
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {
@@ -121,11 +145,13 @@ export async function verifyRestored(
     ];
     return { seen: now, judged: judge(now, services, faults, (rule) => failedBefore.has(rule)) };
   });
+  const context = contextOf(input);
   const warnings = [
     ...judged.rules
       .filter(({ passed, rule }) => !passed && failedBefore.has(rule))
       .map(({ rule }) => `${rule} fails, as it did before the deploy`),
     ...rebuilt.map((service) => `the image of ${service} was gone and was built again from ${shortSha(snapshot.sha)}`),
+    ...(input.buildAttempted ? await pruned(run, input, part(input, 'prune'), runtime.pruneFailed(context)) : []),
   ];
   return { sha: snapshot.sha, rules: judged.rules, services: judged.services, warnings };
 }

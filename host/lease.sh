@@ -1,7 +1,7 @@
 # shellcheck shell=dash
 # The lease: which deploy may change this host. $state/lease holds four lines (number, deploy, whether the holder's
 # Temporal is an embedded one, the holder as JSON); $state/number the highest number ever issued; $state/renewed the
-# boot and the uptime at which the holder was last seen.
+# boot and the uptime at which the holder was last seen; $state/ended the deploys that have had it and never get it again.
 
 # read_lease: sets number (0 when nobody holds it), deploy, embedded, holder.
 read_lease() {
@@ -39,19 +39,37 @@ say_lease() {
   fi
 }
 
-# issue DEPLOY EMBEDDED HOLDER: writes the lease with the next number, which is kept first: a number is never issued
-# twice, whatever dies in between.
+# issue DEPLOY EMBEDDED HOLDER: the lease under the next number.
 issue() {
   highest_issued
   number=$((highest + 1)) deploy=$1 embedded=$2 holder=$3
-  clock
-  # A lease that was just issued was just renewed, whoever holds it.
-  if ! {
-    echo "$number" | put "$state/number" && echo "$boot_id $((now / 100))" | put "$state/renewed" &&
-      printf '%s\n%s\n%s\n%s\n' "$number" "$deploy" "$embedded" "$holder" | put "$state/lease"
-  }; then
+  # What was set aside for a full disk is there for this.
+  write_lease || { rm -f "$state/ballast"; write_lease; } ||
     fail CommandFailed "the lease in $state cannot be written; is the disk full?"
-  fi
+}
+
+# The number is kept first: it is never issued twice, whatever dies in between. A lease that was just issued was just
+# renewed, whoever holds it.
+write_lease() {
+  clock
+  echo "$number" | put "$state/number" && echo "$boot_id $((now / 100))" | put "$state/renewed" &&
+    printf '%s\n%s\n%s\n%s\n' "$number" "$deploy" "$embedded" "$holder" | put "$state/lease"
+}
+
+# bury DEPLOY: it has ended on this host. A worker of it that was frozen and wakes up later takes no lease any more.
+bury() {
+  is_buried "$1" && return 0
+  { { tail -n 199 "$state/ended" 2>/dev/null; echo "$1"; } | put "$state/ended"; } 2>/dev/null || true
+}
+
+is_buried() {
+  grep -qxF "$1" "$state/ended" 2>/dev/null
+}
+
+# Space that is given free when a host has to be put back: a full disk must not stand in the way of that.
+set_ballast_aside() {
+  [ -f "$state/ballast" ] || fallocate -l 16777216 "$state/ballast" 2>/dev/null ||
+    head -c 16777216 /dev/zero >"$state/ballast" 2>/dev/null || rm -f "$state/ballast"
 }
 
 op_lease() {
@@ -66,9 +84,12 @@ op_take() {
   read_lease
   if [ "$deploy" = "$2" ]; then
     renew
+  elif is_buried "$2"; then
+    fail LeaseLost "this deploy has ended here already, and does not get the lease again; start a new one"
   elif [ "$number" = 0 ] || [ "$number" = "$1" ]; then
-    [ "$number" = 0 ] || say took_over "$deploy"
+    [ "$number" = 0 ] || { say took_over "$deploy"; bury "$deploy"; }
     issue "$2" "$3" "$4"
+    set_ballast_aside
   else
     say_lease
     say end
@@ -87,6 +108,7 @@ op_retake() {
   lock
   read_lease
   [ "$deploy" = "$2" ] || { say_lease; say refused "$number"; return 0; }
+  rm -f "$state/ballast"
   if [ "$number" = "$1" ]; then issue "$2" "$embedded" "$holder"; else renew; fi
   unlock
   end_jobs_below "$number" "$3"
@@ -105,14 +127,16 @@ require_lease() {
   renew
 }
 
-# give NUMBER DEPLOY GRACE: gives the lease back, and ends what was left running under it; nothing when it is somebody
-# else's by now. NUMBER 0 stands for whichever number it has: a deploy that died while it took the lease does not know.
+# give NUMBER DEPLOY GRACE: gives the lease back for good, and ends what was left running under it; nothing when it is
+# somebody else's by now. NUMBER 0 stands for whichever number it has: a deploy that died while it took the lease does
+# not know.
 op_give() {
   lock
   read_lease
+  bury "$2"
   [ "$deploy" = "$2" ] || return 0
   [ "$1" = 0 ] || [ "$number" = "$1" ] || return 0
-  rm -f "$state/lease" "$state/renewed"
+  rm -f "$state/lease" "$state/renewed" "$state/ballast"
   unlock
   end_jobs_below $((number + 1)) "$3"
 }
@@ -122,7 +146,8 @@ op_drop() {
   lock
   read_lease
   [ "$number" = "$1" ] || { say_lease; say refused "$number"; return 0; }
-  rm -f "$state/lease" "$state/renewed"
+  bury "$deploy"
+  rm -f "$state/lease" "$state/renewed" "$state/ballast"
   unlock
   end_jobs_below $((number + 1)) "$2"
 }

@@ -10,7 +10,8 @@ show() {
 
 # overview: what a new deploy has to know of its predecessors.
 op_overview() {
-  show "$state"/snapshots/*/*.json "$state"/snapshots/*/target "$state"/releases/*.json "$state"/quarantine/*
+  show "$state"/snapshots/*/*.json "$state"/snapshots/*/target "$state"/snapshots/*/built \
+    "$state"/snapshots/*/started "$state"/releases/*.json "$state"/quarantine/*
 }
 
 # write NUMBER MODE PATH BASE64 [MODE PATH BASE64 …]: each file in one piece; MODE create keeps the one that is there.
@@ -52,16 +53,22 @@ op_remove() {
   done
 }
 
-# prune_jobs NUMBER KEEP: the oldest ended jobs beyond KEEP go; those of the running deploy have an end too, but are new.
-op_prune_jobs() {
+# prune NUMBER KEEP DEPLOY: what earlier deploys left. Their oldest ended jobs beyond KEEP go, the refs of snapshots that
+# are there no more, and what a call that was killed left half written.
+op_prune() {
   lock
   require_lease "$1"
-  # What a call that was killed left half written.
   rm -rf "$state"/.put.* "$state"/jobs/.new.*
-  # Names are UUIDs, steps and digits, so `ls` is safe here, and it is what sorts by age.
-  # shellcheck disable=SC2012
-  ls -1t "$state/jobs" | tail -n "+$(($2 + 1))" | while read -r key; do
-    [ -f "$state/jobs/$key/status" ] && rm -rf "${state:?}/jobs/$key"
+  # Sorted by the lease's number, since the clock that dates files may jump.
+  for job in "$state"/jobs/*/; do
+    job=${job%/}
+    case ${job##*/} in "$3".*) continue ;; esac
+    [ -f "$job/status" ] && { read -r job_number <"$job/number"; } 2>/dev/null && echo "$job_number ${job##*/}"
+  done | sort -rn | tail -n "+$(($2 + 1))" | while read -r _ key; do rm -rf "${state:?}/jobs/$key"; done
+  git for-each-ref --format='%(refname)' refs/dbc/snapshot | while read -r ref; do
+    snapshot=${ref##*/}
+    [ -d "$state/snapshots/$snapshot" ] || grep -qsF "\"$snapshot\"" "$state"/snapshots/*/snapshot.json ||
+      git -c core.hooksPath=/dev/null update-ref -d "$ref"
   done
 }
 

@@ -78,6 +78,6 @@ export function reading(target: TargetConfig, summary: string): DeployActivities
     summary,
     startToCloseTimeout: attemptMs,
     scheduleToCloseTimeout: 2 * attemptMs + 10_000,
-    retry: { ...patient, maximumAttempts: 2 },
+    retry: { ...patient },
   });
 }

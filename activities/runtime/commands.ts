@@ -1,25 +1,31 @@
 import type { CommandsSnapshot, RuntimeSnapshot } from '../../src/contracts/host.ts';
 import type { CommandsRuntimeConfig } from '../../src/contracts/target.ts';
 import { quote } from '../../src/domain/shell-quote.ts';
+import { eraseNote, note } from './note.ts';
 import type { Runtime, RuntimeState, StepContext } from './port.ts';
 
 /** Your own scripts, systemd or pm2: hosts without Docker. A command's words are the operator's, run by bash. */
 export function commandsRuntime(config: CommandsRuntimeConfig): Runtime {
   const build = (context: StepContext) => (config.build ? `${environment(context)}${run(config.build)}` : ':\n');
   const start = (context: StepContext) => `${environment(context)}${run(config.start)}`;
+  const startNew = (context: StepContext) => `echo yes | ${note(context.deploy, 'started')}\n${start(context)}`;
+  const startUnlessRunning = (context: StepContext) =>
+    `${environment(context)}if ! timeout 30 bash -c ${quote(config.status)} </dev/null; then ${run(config.start)}fi\n`;
   return {
-    observe: () => `out=$(timeout 30 bash -c ${quote(config.status)} 2>&1 </dev/null); code=$?
+    observe: () => `echo "at the status command"
+out=$(timeout 30 bash -c ${quote(config.status)} 2>&1 </dev/null); code=$?
 echo "status $code $(printf '%s' "$out" | tail -c 4096 | base64 -w0)"
 `,
     parse,
     build,
-    start,
+    start: startNew,
     // Nothing keeps the old release's artefacts for us, so they are made again.
     restoreImages: (context) =>
       context.buildAttempted && context.snapshot.kind === 'commands' ? build(context) : ':\n',
     restoreServices: (context) => {
-      if (!context.startAttempted) return ':\n';
-      return runningOf(context.snapshot) ? start(context) : `${environment(context)}${run(config.stop)}`;
+      if (!context.startAttempted) return runningOf(context.snapshot) ? startUnlessRunning(context) : ':\n';
+      const back = runningOf(context.snapshot) ? start(context) : `${environment(context)}${run(config.stop)}`;
+      return `${back}${eraseNote(context.deploy, 'started')}`;
     },
     judge: (state) => [view(state)],
     judgeRestored: (state, snapshot) => {
@@ -31,7 +37,9 @@ echo "status $code $(printf '%s' "$out" | tail -c 4096 | base64 -w0)"
       ];
     },
     unchanged: (before, now) => runningOf(before) && runningOf(now),
-    record: () => ':\n',
+    keep: () => ':\n',
+    pruneReleases: () => ':\n',
+    pruneFailed: () => ':\n',
     logs: (service, lines) =>
       config.logs === undefined
         ? `echo 'no logs command is configured (commands.logs in deploy.yaml)'; exit 1\n`

@@ -17,14 +17,15 @@ const containerFormat =
  * host's wall clock may jump.
  */
 export function observeScript(compose: string, project: string | undefined): string {
-  return `config=$(${compose} config --format json 2>"\${TMPDIR:-/tmp}/dbc.$$") || echo "problem $(base64 -w0 <"\${TMPDIR:-/tmp}/dbc.$$")"
-rm -f "\${TMPDIR:-/tmp}/dbc.$$"
+  return `echo "at docker compose config"
+config=$(${compose} config --format json 2>"$scratch/config") || echo "problem $(base64 -w0 <"$scratch/config")"
 echo "config $(printf '%s' "$config" | base64 -w0)"
 project=${quote(project ?? '')}
 # The name is the first key of the document, two spaces deep.
 [ -n "$project" ] || project=$(printf '%s\\n' "$config" | sed -n 's/^  "name": "\\([a-z0-9_-]*\\)",\\{0,1\\}$/\\1/p' | head -n 1)
 [ -n "$project" ] || project=$(basename "$PWD" | tr '[:upper:]' '[:lower:]' | tr -cd 'a-z0-9_-')
 echo "project $project"
+echo "at docker ps"
 ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$project" --filter label=com.docker.compose.oneoff=False) || echo "problem $(echo 'docker ps failed' | base64 -w0)"
 if [ -n "$ids" ]; then
   docker inspect --format ${quote(containerFormat)} $ids | while read -r line; do
@@ -35,6 +36,7 @@ if [ -n "$ids" ]; then
     echo "up $(printf '%s' "$line" | sed -n 's/^{"Id":"\\([0-9a-f]*\\)".*/\\1/p') $(echo "\${stat##*) }" | awk -v up="$up" -v hz="$(getconf CLK_TCK)" '{ printf "%d", up - $20 / hz }')"
   done
 fi
+echo "at docker image inspect"
 names=$(${compose} config --images 2>/dev/null | sort -u)
 for name in $names; do
   echo "image $name $(docker image inspect --format '{{.Id}}' "$name" 2>/dev/null)"

@@ -4,6 +4,7 @@ import type { ComposeRuntimeConfig } from '../../src/contracts/target.ts';
 import { judgeServices } from '../../src/domain/compose-state.ts';
 import { quote, quoteAll } from '../../src/domain/shell-quote.ts';
 import { observeScript, parseObservation } from './compose-observe.ts';
+import { note } from './note.ts';
 import type {
   BuildContext,
   Images,
@@ -33,7 +34,11 @@ export function composeRuntime(config: ComposeRuntimeConfig): Runtime {
       }),
     judgeRestored: (state, snapshot, rebuilt) => judgeRestored(state, composeOf(snapshot), rebuilt),
     unchanged: (before, now) => sameContainers(containersOf(before), containersOf(now)),
-    record: recordImages,
+    keep: ({ project, sha, images }) =>
+      `set -euo pipefail\n${images.map(({ service, id }) => `docker tag ${quoteAll([id, releaseTag(project, service, sha)])}\n`).join('')}`,
+    pruneReleases,
+    pruneFailed: ({ project, deploy, snapshotDeploy }) =>
+      `set -euo pipefail\n${removeTags(project, [...snapshotTags(deploy), ...snapshotTags(snapshotDeploy)].join('|'), '')}${removeDangling(project)}`,
     logs: (service, lines) => `${compose(config.project)} logs --no-color --tail ${lines} -- ${quote(service)} 2>&1\n`,
   };
 }
@@ -83,15 +88,19 @@ function build(config: ComposeRuntimeConfig, compose: string, context: BuildCont
     lines.push(`if docker image inspect ${there} >/dev/null 2>&1; then
 ${context.retained.map(({ id, name }) => `  docker tag ${quoteAll([id, name])}`).join('\n')}
   echo reused >&3
-  exit 0
+  ${noteBuilt(compose, context)}  exit 0
 fi
 echo "The release's images are not all there any more: building again"
 `);
   }
   if (config.pull !== 'never') lines.push(`${compose} pull --quiet --ignore-buildable --policy ${config.pull}\n`);
-  lines.push(`${compose} build\n`);
+  lines.push(`${compose} build\n${noteBuilt(compose, context)}`);
   return lines.join('');
 }
+
+/** So that who finds us dead can tell our images from those of a person. */
+const noteBuilt = (compose: string, { deploy }: BuildContext): string =>
+  `docker image inspect --format '{{.Id}}' $(${compose} config --images) | ${note(deploy, 'built')}\n`;
 
 function restoreImages(compose: string, context: RestoreContext): string {
   const { images } = composeOf(context.snapshot);
@@ -110,8 +119,8 @@ fi
 }
 
 function restoreServices(compose: string, context: RestoreContext): string {
-  if (!context.startAttempted) return ':\n';
   const before = composeOf(context.snapshot);
+  if (!context.startAttempted) return startStopped(compose, context, before);
   if (before.containers.length === 0) return `${environment(context)}${removeStarted(before.project)}`;
   // What ran may be another image than the one that the name means now: it runs again, and the name is put back.
   const named = new Map(before.images.map(({ service, name, id }) => [service, { name, id }]));
@@ -125,6 +134,22 @@ function restoreServices(compose: string, context: RestoreContext): string {
 ${back}`;
 }
 
+/** Nobody replaced a service, but what ran may have stopped: Compose starts the very containers, in their order. */
+function startStopped(compose: string, context: RestoreContext, { containers }: ComposeSnapshot): string {
+  const ran = containers.filter(({ state }) => state === 'running');
+  if (ran.length === 0) return ':\n';
+  return `${environment(context)}stopped=
+${ran
+  .map(
+    ({ id, service }) =>
+      `[ "$(docker inspect --format '{{.State.Running}}' ${quote(id)} 2>/dev/null)" = true ] || stopped="$stopped "${quote(service)}\n`,
+  )
+  .join('')}[ -n "$stopped" ] || exit 0
+echo "Starting what has stopped:$stopped"
+${compose} start $stopped || ${compose} up -d --no-build
+`;
+}
+
 /** Nothing ran before, so everything of the project goes; volumes stay, data may be in them. */
 const removeStarted = (
   project: string,
@@ -135,17 +160,27 @@ const removeStarted = (
 done
 `;
 
-function recordImages({ project, sha, images, keepReleases, keepSnapshots }: RecordContext): string {
-  const kept = [
-    ...keepReleases.map((each) => `*-${each.slice(0, 12)}`),
-    ...keepSnapshots.flatMap((each) => [`*-${each.slice(0, 13)}-image`, `*-${each.slice(0, 13)}-run`]),
-  ];
-  return `set -euo pipefail
-${images.map(({ service, id }) => `docker tag ${quoteAll([id, releaseTag(project, service, sha)])}\n`).join('')}docker image ls --format '{{.Repository}}:{{.Tag}}' ${quote(shelf(project))} | while read -r tag; do
-  case $tag in ${kept.length > 0 ? kept.join('|') : "''"}) ;; *) docker image rm "$tag" >/dev/null || echo "not removed: $tag" ;; esac
+function pruneReleases({ project, keepReleases, keepSnapshots }: RecordContext): string {
+  const kept = [...keepReleases.map((each) => `*-${each.slice(0, 12)}`), ...keepSnapshots.flatMap(snapshotTags)];
+  return `set -euo pipefail\n${removeTags(project, '*', kept.join('|'))}${removeDangling(project)}`;
+}
+
+/** Patterns of the tags that a snapshot's images are kept under. */
+const snapshotTags = (deploy: string): string[] => [`*-${deploy.slice(0, 13)}-image`, `*-${deploy.slice(0, 13)}-run`];
+
+/** Removes our tags that match the first pattern and not the second one; an image that nothing else names goes with it. */
+const removeTags = (project: string | undefined, which: string, but: string): string =>
+  `docker image ls --format '{{.Repository}}:{{.Tag}}' ${quote(shelf(project))} | while read -r tag; do
+  case $tag in ${but === '' ? "''" : but}) ;; ${which}) docker image rm "$tag" >/dev/null || echo "not removed: $tag" ;; esac
 done
 `;
-}
+
+/** Images that Compose built for the project and that neither a name nor a container holds any more. */
+const removeDangling = (project: string | undefined): string =>
+  project === undefined
+    ? ''
+    : `docker image prune --force --filter ${quote(`label=com.docker.compose.project=${project}`)} >/dev/null || echo "dangling images were not removed"
+`;
 
 function judgeRestored(state: RuntimeState, snapshot: ComposeSnapshot, rebuilt: string[]): ServiceView[] {
   const now = composeOf(state.runtime);

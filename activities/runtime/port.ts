@@ -32,15 +32,22 @@ export interface Runtime {
   start(context: StepContext): string;
   /** Puts the images back under the names that the runtime uses; rebuilds what is gone. */
   restoreImages(context: RestoreContext): string;
-  /** Runs what the snapshot says; stops everything when nothing ran. */
+  /**
+   * Runs what the snapshot says; stops everything when nothing ran. Where `start` was not attempted nobody replaced a
+   * service, and only what stopped by itself is started (the host was rebooted, or its Docker engine restarted).
+   */
   restoreServices(context: RestoreContext): string;
   judge(state: RuntimeState, expected: Expected): ServiceView[];
   /** Judges against the snapshot itself: the same services, images and states. */
   judgeRestored(state: RuntimeState, snapshot: RuntimeSnapshot, rebuilt: string[]): ServiceView[];
   /** Whether `now` is what ran before, untouched. */
   unchanged(before: RuntimeSnapshot, now: RuntimeSnapshot): boolean;
-  /** Keeps the release's images for a later rollback, and drops those of releases beyond the kept ones. */
-  record(context: RecordContext): string;
+  /** Keeps the release's images for a later rollback. */
+  keep(context: RecordContext): string;
+  /** Drops the images of releases and snapshots beyond the kept ones. */
+  pruneReleases(context: RecordContext): string;
+  /** After a restore: drops what the failed release left, and the names under which its snapshot's images were kept. */
+  pruneFailed(context: RestoreContext): string;
   logs(service: string, lines: number): string;
 }
 
@@ -59,6 +66,8 @@ export interface BuildContext extends StepContext {
 
 export interface RestoreContext extends StepContext {
   snapshot: RuntimeSnapshot;
+  /** The deploy that took the snapshot: ours, or the one whose leftover it is. */
+  snapshotDeploy: string;
   /** Whether the old commit's artefacts may have been replaced. */
   buildAttempted: boolean;
   startAttempted: boolean;

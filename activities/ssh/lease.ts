@@ -88,6 +88,11 @@ async function livingBecause(
   };
 }
 
+/** Whether the holder of a lease is gone for good, by the rule that lets the next deploy take it over. */
+export async function isDead(state: LeaseState, ask: AskHolder): Promise<boolean> {
+  return state.holder !== undefined && (await livingBecause(state, state.holder, ask)) === undefined;
+}
+
 /** Our own lease under a higher number; whatever still runs under the old one is ended first. */
 export async function retakeLease(program: HostProgram, task: LeasedTask): Promise<number> {
   const answer = await program.call(task, {
@@ -119,8 +124,12 @@ export async function readLease(program: HostProgram, task: HostTask): Promise<L
   return leaseState(await program.call(task, { operation: 'lease', args: [], timeoutMs: 30_000 }));
 }
 
-/** Takes the lease away from whoever holds it under this number, and ends what it runs. */
-export async function dropLease(program: HostProgram, task: HostTask, number: number): Promise<boolean> {
+/** Takes the lease away from whoever holds it under this number, and ends what it runs: the keys of its jobs. */
+export async function dropLease(
+  program: HostProgram,
+  task: HostTask,
+  number: number,
+): Promise<{ dropped: boolean; ended: string[] }> {
   const grace = Math.ceil(task.target.timeouts.graceMs / 1000);
   const answer = await program.call(task, {
     operation: 'drop',
@@ -128,13 +137,26 @@ export async function dropLease(program: HostProgram, task: HostTask, number: nu
     timeoutMs: task.target.timeouts.graceMs + 60_000,
   });
   refuseSurvivors(task, answer);
-  return value(answer, 'refused') === undefined;
+  const ended = answer.lines.filter(({ key }) => key === 'ending').map((line) => line.value);
+  return { dropped: value(answer, 'refused') === undefined, ended };
 }
+
+/**
+ * The deploy's own restore has raised the number: after a Reset of it from Temporal's UI to an earlier point. Trying again
+ * cannot help, another pass of the restore does.
+ */
+export class Outnumbered extends DeployError {}
 
 /** @throws DeployError LeaseLost when the program refused because the lease is not ours any more */
 export function refuseLostLease(task: LeasedTask, answer: HostAnswer): void {
   if (value(answer, 'refused') === undefined) return;
   const { holder, number } = leaseState(answer);
+  if (holder?.deploy === task.deploy) {
+    throw new Outnumbered(
+      'CommandFailed',
+      `${task.host.alias}: this deploy is putting the host back already, under number ${number} of its lease; no step of it goes on under number ${task.number}.`,
+    );
+  }
   const now = holder ? `${describeHolder(holder)} holds it as number ${number}` : 'nobody holds it';
   throw new DeployError(
     'LeaseLost',

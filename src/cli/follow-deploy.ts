@@ -65,7 +65,7 @@ async function show(
 
 const troubles = {
   'no-worker': 'No worker answers; the deploy goes on when one is back.',
-  server: 'Temporal does not answer; trying again for two minutes. The deploy does not need this client.',
+  server: 'Temporal does not answer; trying again for five minutes. The deploy does not need this client.',
   none: 'There is an answer again.',
 };
 

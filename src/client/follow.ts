@@ -25,7 +25,7 @@ export interface Moment {
 export interface FollowOptions {
   /** Between two looks. Milliseconds, 300 by default. */
   intervalMs?: number;
-  /** How long a server that does not answer is tried. Milliseconds, two minutes by default. */
+  /** How long a server that does not answer is tried. Milliseconds, five minutes by default. */
   patienceMs?: number;
   signal?: AbortSignal;
 }
@@ -94,7 +94,7 @@ export interface ResultOptions {
  * @throws TemporalUnavailable when the server stays away for longer than `patienceMs`
  */
 export async function resultOf(server: Server, deploy: DeployRef, options: ResultOptions = {}): Promise<End> {
-  const { patienceMs = 120_000, signal, moved } = options;
+  const { patienceMs = 300_000, signal, moved } = options;
   let { runId } = deploy;
   let silentSince: number | undefined;
   for (;;) {

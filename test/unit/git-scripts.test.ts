@@ -20,7 +20,8 @@ import fc from 'fast-check';
 import {
   fetchScript,
   gitStateScript,
-  recordRefsScript,
+  keepCommitScript,
+  pruneReleaseRefsScript,
   resetScript,
   resolveScript,
   restoreCheckoutScript,
@@ -217,7 +218,7 @@ describe('the scripts about the checkout', () => {
         resolve(feature).filter((line) => line.startsWith('allowed')),
         [],
       );
-      pass(recordRefsScript(feature, [feature], []));
+      pass(keepCommitScript(feature));
       assert.ok(resolve(feature).includes('allowed release'));
     });
 
@@ -574,14 +575,15 @@ describe('the scripts about the checkout', () => {
     });
   });
 
-  it('recording a release keeps its commit and the given refs, and never drops saved changes', () => {
+  it('pruning keeps the commits of the kept releases, and never drops saved changes', () => {
     write(host, { 'a.txt': 'edited' });
     pass(reset());
-    pass(recordRefsScript(first, [first], []));
-    pass(recordRefsScript(second, [second], []));
+    for (const sha of [first, second]) pass(keepCommitScript(sha));
+    pass(pruneReleaseRefsScript([second]));
     assert.deepEqual(onHost('for-each-ref', '--format=%(refname)', 'refs/dbc').split('\n'), [
       `refs/dbc/releases/${second}`,
       'refs/dbc/saved/d1',
+      'refs/dbc/snapshot/d1',
     ]);
   });
 

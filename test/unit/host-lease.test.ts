@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isRunning, ShellHost, shells, until } from '../lab/host-shell.ts';
 
@@ -102,12 +102,12 @@ for (const shell of shells) {
       assert.ok(host.has('lease'));
       await host.call('give', 1, 'first', 1);
       assert.ok(!host.has('lease') && !host.has('renewed'));
-      await take('second');
+      await take('third');
       await host.call('give', 0, 'first', 1);
       assert.ok(host.has('lease'));
-      await host.call('give', 0, 'second', 1);
+      await host.call('give', 0, 'third', 1);
       assert.ok(!host.has('lease'));
-      assert.deepEqual((await host.call('give', 0, 'second', 1)).said, ['env', 'end']);
+      assert.deepEqual((await host.call('give', 0, 'third', 1)).said, ['env', 'end']);
     });
 
     it('is dropped only under the number that was looked at', async () => {
@@ -115,6 +115,35 @@ for (const shell of shells) {
       assert.equal((await host.call('drop', 2, 1)).one('refused'), '1');
       assert.equal((await host.call('drop', 1, 1)).one('refused'), undefined);
       assert.equal((await host.call('lease')).one('number'), '0');
+    });
+
+    it('is never had again by a deploy that has ended here, whichever way', async () => {
+      await take('frozen');
+      await host.call('give', 1, 'frozen', 1);
+      const late = await take('frozen');
+      assert.deepEqual([late.one('taken'), late.one('error')?.split(' ')[0]], [undefined, 'LeaseLost']);
+      assert.ok(!host.has('lease'));
+      // One that ended before it had it at all, one that was robbed, and one whose lease was dropped.
+      await host.call('give', 0, 'never', 1);
+      await take('robbed');
+      await take('dropped', 2);
+      await host.call('drop', 3, 1);
+      for (const deploy of ['never', 'robbed', 'dropped']) {
+        assert.match((await take(deploy)).one('error') ?? '', /^LeaseLost .*ended here/, deploy);
+      }
+      assert.equal((await take('next')).one('taken'), '4');
+    });
+
+    it('sets space aside for a full disk, which a restore and the end give free', async () => {
+      const size = () => (host.has('ballast') ? statSync(join(host.state, 'ballast')).blocks * 512 : 0);
+      await take('first');
+      assert.equal(size(), 16 << 20);
+      await host.call('retake', 1, 'first', 1);
+      assert.equal(size(), 0);
+      await take('second', 2);
+      assert.equal(size(), 16 << 20);
+      await host.call('give', 3, 'second', 1);
+      assert.equal(size(), 0);
     });
 
     const endings: Record<string, (...args: never[]) => Promise<unknown>> = {

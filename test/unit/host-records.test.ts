@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ShellHost, shells, until } from '../lab/host-shell.ts';
@@ -54,7 +55,7 @@ for (const shell of shells) {
         ['write', 'replace', 'releases/a.json', base64('x')],
         ['remove', 'releases/a.json'],
         ['keep_env', 'd1', '.env'],
-        ['prune_jobs', '0'],
+        ['prune', '0'],
       ] as const) {
         assert.equal((await host.call(operation, 2, ...args)).one('refused'), '1', operation);
       }
@@ -87,19 +88,37 @@ for (const shell of shells) {
       assert.equal(answer.said[0], `env ${base64(file)}`);
     });
 
-    it('lose the oldest jobs beyond those to be kept, but none that runs', async () => {
-      const running = host.run('running', { command: 'sleep 20' });
-      await until(() => host.has('jobs/running/started'), 'the job runs');
-      for (const key of ['a', 'b', 'c', 'd']) await host.run(key, { command: 'true' });
+    it('lose the jobs of the oldest leases beyond those to be kept, but none of this deploy and none that runs', async () => {
+      const running = host.run('old.running', { command: 'sleep 20' });
+      await until(() => host.has('jobs/old.running/started'), 'the job runs');
+      const numbers = { 'own.build': 1, 'e.build': 2, 'd.build': 3, 'b.build': 12, 'c.build': 4 };
       const jobs = join(host.state, 'jobs');
-      for (const [age, key] of ['d', 'c', 'b', 'a', 'running'].entries()) {
-        utimesSync(join(jobs, key), 1_000_000 - age, 1_000_000 - age);
+      for (const [key, number] of Object.entries(numbers)) {
+        await host.run(key, { command: 'true' });
+        writeFileSync(join(jobs, key, 'number'), `${number}\n`);
+        // The clock went back: the newest files look oldest.
+        utimesSync(join(jobs, key), 2_000_000 - number, 2_000_000 - number);
       }
       mkdirSync(join(jobs, '.new.1'));
-      await host.call('prune_jobs', 1, 2);
-      assert.deepEqual(readdirSync(jobs).sort(), ['c', 'd', 'running']);
-      await host.call('cancel', 'running', 1, 1);
+      await host.call('prune', 1, 2, 'own');
+      assert.deepEqual(readdirSync(jobs).sort(), ['b.build', 'c.build', 'old.running', 'own.build']);
+      await host.call('cancel', 'old.running', 1, 1);
       await running;
+    });
+
+    it('take the refs of snapshots with them that are there no more, and leave those that lead back somewhere', async () => {
+      const git = (...args: string[]) =>
+        execFileSync('git', ['-C', host.repository, '-c', 'user.name=x', '-c', 'user.email=x@x', ...args]);
+      git('commit', '--quiet', '--allow-empty', '--message', 'first');
+      for (const deploy of ['open', 'adopted', 'closed']) git('update-ref', `refs/dbc/snapshot/${deploy}`, 'HEAD');
+      git('update-ref', 'refs/dbc/saved/closed', 'HEAD');
+      await host.call('write', 1, 'create', 'snapshots/open/snapshot.json', base64('{"deploy":"adopted"}'));
+      await host.call('prune', 1, 2, 'own');
+      assert.deepEqual(git('for-each-ref', '--format=%(refname)', 'refs/dbc').toString().trim().split('\n'), [
+        'refs/dbc/saved/closed',
+        'refs/dbc/snapshot/adopted',
+        'refs/dbc/snapshot/open',
+      ]);
     });
 
     it('can be read by a script, whose output and exit status come back', async () => {
