@@ -13,7 +13,7 @@ import { type NeedName, whyMissing } from '../test/lab/needs.ts';
 import { findTestServer } from '../test/lab/test-server.ts';
 
 /** The quick ones first: a mistake shows as early as it can. Folders that are not named here come last. */
-const order = ['unit', 'workflow', 'replay', 'lab', 'ssh', 'e2e'];
+const order = ['unit', 'workflow', 'replay', 'lab', 'ssh', 'e2e', 'faults'];
 
 const root = resolve(import.meta.dirname, '..');
 const log = (line: string) => console.error(line);
@@ -31,8 +31,9 @@ process.exitCode = await runMocha();
 
 async function setUp(folders: Set<string>): Promise<void> {
   const started = Date.now();
-  const usesTemporal = ['workflow', 'replay', 'lab', 'ssh', 'e2e', 'chaos'].some((name) => folders.has(name));
-  const usesDocker = ['lab', 'e2e', 'chaos'].some((name) => folders.has(name)) && (await has('docker', 'namespaces'));
+  const usesTemporal = ['workflow', 'replay', 'lab', 'ssh', 'e2e', 'faults', 'chaos'].some((name) => folders.has(name));
+  const usesDocker =
+    ['lab', 'e2e', 'faults', 'chaos'].some((name) => folders.has(name)) && (await has('docker', 'namespaces'));
   await Promise.all([
     ...(usesTemporal ? [findTemporal({ log }), findTestServer(log)] : []),
     ...(usesDocker ? [findCompose(log)] : []),

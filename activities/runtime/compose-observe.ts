@@ -2,9 +2,12 @@ import { parseInspect } from '../../src/domain/compose-state.ts';
 import { quote } from '../../src/domain/shell-quote.ts';
 import type { RuntimeState } from './port.ts';
 
-/** Only what is judged: a whole `docker inspect` is 10 KB a container, its environment among them. */
+/**
+ * Only what is judged: a whole `docker inspect` is 10 KB a container, its environment among them. `.ID`, not `.Id`: with
+ * the name that is only in the JSON, docker reads everything as such, where a service without a healthcheck is an error.
+ */
 const containerFormat =
-  '{"Id":{{json .Id}},"Name":{{json .Name}},"Image":{{json .Image}},"RestartCount":{{json .RestartCount}},' +
+  '{"Id":{{json .ID}},"Name":{{json .Name}},"Image":{{json .Image}},"RestartCount":{{json .RestartCount}},' +
   '"State":{"Status":{{json .State.Status}},"ExitCode":{{json .State.ExitCode}},"Pid":{{json .State.Pid}}' +
   '{{if .State.Health}},"Health":{"Status":{{json .State.Health.Status}}}{{end}}},"Config":{"Labels":{{json .Config.Labels}}}}';
 

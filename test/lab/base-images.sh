@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Makes stand-ins for the two base images of the example application where no container registry can be reached:
+# Makes stand-ins for the base images of the test applications where no container registry can be reached:
 #
-#   base-images.sh OUTDIR      makes OUTDIR/node-20-slim.tar and OUTDIR/postgres-16.tar, unless they are there, and
-#                              prints the two `docker import` commands (base-images.sh OUTDIR | sh runs them)
+#   base-images.sh OUTDIR      makes OUTDIR/node-20-slim.tar, postgres-16.tar and busybox-1.tar, unless they are there,
+#                              and prints the `docker import` commands (base-images.sh OUTDIR | sh runs them)
 #
 # node:20-slim is this machine's node, the libraries that it loads, and busybox. postgres:16 is Debian's PostgreSQL 15
 # with an entrypoint that understands what we use of the official image: POSTGRES_DB, POSTGRES_USER, POSTGRES_PASSWORD
-# and the volume /var/lib/postgresql/data. Both hold little more than what runs, so that they import in a second.
+# and the volume /var/lib/postgresql/data. busybox:1 is Debian's. They hold little more than what runs, so that they
+# import in a second.
 #
 # Needs root (debootstrap), node, debootstrap, and a Debian mirror: $DEBIAN_MIRROR, else the machine's own,
 # else debootstrap's.
@@ -110,6 +111,13 @@ make_postgres() {
   pack "$root" postgres-16
 }
 
+make_busybox() {
+  local root=$work/busybox
+  unpack_debian
+  skeleton "$root" busybox 1000
+  pack "$root" busybox-1
+}
+
 entrypoint() {
   cat <<'SH'
 #!/bin/sh
@@ -147,10 +155,12 @@ SH
 
 [[ -f $out/node-20-slim.tar ]] || make_node
 [[ -f $out/postgres-16.tar ]] || make_postgres
+[[ -f $out/busybox-1.tar ]] || make_busybox
 
 path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 cat <<SH
 docker import --change 'ENV PATH=$path' --change 'CMD ["node"]' '$out/node-20-slim.tar' node:20-slim
+docker import --change 'ENV PATH=$path' '$out/busybox-1.tar' busybox:1
 docker import --change 'ENV PATH=/usr/lib/postgresql/$pg/bin:$path LANG=C.UTF-8 PGDATA=/var/lib/postgresql/data' \\
   --change 'VOLUME /var/lib/postgresql/data' --change 'EXPOSE 5432' \\
   --change 'ENTRYPOINT ["docker-entrypoint.sh"]' --change 'CMD ["postgres"]' '$out/postgres-16.tar' postgres:16

@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # A stand-in for an EC2 host on this machine: its own network, PID and mount namespaces, its own /home, /run and users,
 # its own Docker engine, and a real sshd on port 22. It has no memory limit, and no way to any other network. Needs root.
+# With $DBC_LAB_DISK_MB its /home, /tmp ($TMPDIR) and Docker's data lie on one small disk of their own. With
+# $DBC_LAB_CLOCK its users' processes see the wall clock shifted by what stands in $DBC_LAB/hN/clock (libfaketime).
 #
 #   ec2-host.sh up N           boots host N (1 to 250) at 10.77.N.2, user ubuntu, key $DBC_LAB/hN/key
 #   ec2-host.sh down N         ends it and removes everything
 #   ec2-host.sh reboot N       kills everything on it and boots again; its disks stay, and so does a cut
 #   ec2-host.sh cut|heal N     drops every packet to and from it, and stops dropping them
+#   ec2-host.sh restart N docker|sshd   as systemd would: sshd's sessions stay, containers do not
 #   ec2-host.sh docker N ARGS  runs docker against its engine
 #   ec2-host.sh sh N CMD…      runs a command on it as root
 #
@@ -14,14 +17,16 @@
 set -euo pipefail
 
 lab=${DBC_LAB:-/tmp/dbc-lab}
-command=${1:?usage: ec2-host.sh up|down|reboot|cut|heal|docker|sh N …}
+command=${1:?usage: ec2-host.sh up|down|reboot|cut|heal|restart|docker|sh N …}
 n=${2:?which host?}
 d=$lab/h$n ns=dbc$n
 user_id=1991 docker_id=1990
 
 up() {
   case $lab/ in /home/* | /run/*) echo "$lab: a host would hide it" >&2; exit 2 ;; esac
-  mkdir -p "$d"/{home,docker,etc}
+  mkdir -p "$d/etc"
+  if [ -n "${DBC_LAB_DISK_MB:-}" ]; then make_disk; fi
+  mkdir -p "$d"/{home,docker}
   ssh-keygen -qt ed25519 -N '' -C lab -f "$d/key"
   ssh-keygen -qt ed25519 -N '' -C "host $n" -f "$d/hostkey"
   echo "10.77.$n.2 $(cut -d' ' -f1,2 "$d/hostkey.pub")" >"$d/known_hosts"
@@ -30,6 +35,17 @@ up() {
   make_sshd_config
   connect
   boot
+}
+
+# In its place in the folder are links to it.
+make_disk() {
+  truncate -s "${DBC_LAB_DISK_MB}M" "$d/disk.img"
+  mkfs.ext4 -q "$d/disk.img"
+  mkdir "$d/disk"
+  mount -o loop "$d/disk.img" "$d/disk"
+  install -d -m 1777 "$d/disk/tmp"
+  mkdir "$d"/disk/{home,docker}
+  ln -s disk/home disk/docker disk/tmp "$d"
 }
 
 # The users of the host, which the machine's own files know nothing about.
@@ -51,16 +67,23 @@ make_home() {
 }
 
 make_sshd_config() {
+  local more=''
+  if [ -d "$d/disk" ]; then more+=" \"TMPDIR=$d/tmp\""; fi
+  if [ -n "${DBC_LAB_CLOCK:-}" ]; then
+    echo +0 >"$d/clock"
+    more+=" \"LD_PRELOAD=$(compgen -G '/usr/lib/*/faketime/libfaketime.so.1')\" \"FAKETIME_TIMESTAMP_FILE=$d/clock\""
+    more+=' FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1'
+  fi
   cat >"$d/sshd_config" <<CONFIG
 Port 22
 HostKey $d/hostkey
-PidFile none
+PidFile /run/sshd.pid
 UsePAM no
 PasswordAuthentication no
 AuthorizedKeysFile .ssh/authorized_keys
 UseDNS no
 PrintMotd no
-SetEnv "PATH=$d/trace-bin:$PATH" "DBC_LAB_TRACE=$d/trace"
+SetEnv "PATH=$d/trace-bin:$PATH" "DBC_LAB_TRACE=$d/trace"$more
 MaxStartups 1000
 MaxSessions 1000
 LogLevel VERBOSE
@@ -113,16 +136,38 @@ init() {
   for file in passwd group shadow; do mount --bind "$d/etc/$file" "/etc/$file"; done
   cat /proc/sys/kernel/random/uuid >"$d/boot_id"
   mount --bind "$d/boot_id" /proc/sys/kernel/random/boot_id
-  dockerd --data-root "$d/docker" --storage-driver overlay2 --group docker --cgroup-parent "/$ns" \
-    --exec-opt native.cgroupdriver=cgroupfs >"$d/dockerd.log" 2>&1 &
-  "$(command -v sshd || echo /usr/sbin/sshd)" -D -e -f "$d/sshd_config" >>"$d/sshd.log" 2>&1 &
+  start_docker
+  start_sshd
   while :; do sleep 1000 & wait $!; done
+}
+
+start_docker() {
+  dockerd --data-root "$d/docker" --storage-driver overlay2 --group docker --cgroup-parent "/$ns" \
+    --exec-opt native.cgroupdriver=cgroupfs >>"$d/dockerd.log" 2>&1 </dev/null &
+}
+start_sshd() {
+  "$(command -v sshd || echo /usr/sbin/sshd)" -D -e -f "$d/sshd_config" >>"$d/sshd.log" 2>&1 </dev/null &
+}
+
+# restarted docker|sshd: on the host itself.
+restarted() {
+  local pid
+  pid=$(cat "/run/$1.pid")
+  kill "$pid"
+  while [ -d "/proc/$pid" ]; do sleep 0.02; done
+  "start_$1"
+}
+
+restart() {
+  on_host bash "$0" restarted "$n" "$1"
+  until on_engine docker version >/dev/null 2>&1 && sshd_listens; do sleep 0.05; done
 }
 
 # Asked on the host itself, since it may be cut off.
 sshd_listens() { nsenter --net="/run/netns/$ns" bash -c ': </dev/tcp/127.0.0.1/22' 2>/dev/null; }
 host_pid() { [ -f "$d/pid" ] && cut -d' ' -f1 "/proc/$(cat "$d/pid")/task/$(cat "$d/pid")/children" 2>/dev/null; }
 host_root() { echo "/proc/$(host_pid)/root"; }
+on_host() { nsenter -t "$(host_pid)" -m -p -n "$@"; }
 on_engine() { DOCKER_HOST=unix://$(host_root)/run/docker.sock "$@"; }
 
 halt() {
@@ -152,10 +197,13 @@ case $command in
   cut) [ -f "$d/cut" ] || { drop_packets -I; touch "$d/cut"; } ;;
   heal) if [ -f "$d/cut" ]; then rm "$d/cut"; drop_packets -D; fi ;;
   docker) shift 2; on_engine exec docker "$@" ;;
-  sh) shift 2; exec nsenter -t "$(host_pid)" -m -p -n "$@" ;;
+  restart) restart "$3" ;;
+  restarted) restarted "$3" ;;
+  sh) shift 2; on_host "$@" ;;
   down)
     halt
     disconnect
+    umount "$d/disk" 2>/dev/null || true
     # The mounts of what ran there may take a moment to go.
     rm -rf "$d" 2>/dev/null || { sleep 0.5; rm -rf "$d"; }
     rmdir "$lab" 2>/dev/null || true

@@ -6,12 +6,11 @@ import { isAlive } from './processes.ts';
 const highest = 250;
 
 /**
- * Takes a free number (or this one) with a lock file that holds our process ID. A lock whose process is gone was left
+ * Takes a free number with a lock file that holds our process ID. A lock whose process is gone was left
  * by a killed run: `sweep` then removes that run's host first.
  */
-export function takeHostNumber(lab: string, sweep: (n: number) => void, wanted?: number): number {
-  const candidates = wanted === undefined ? Array.from({ length: highest }, (_, i) => i + 1) : [wanted];
-  for (const n of candidates) {
+export function takeHostNumber(lab: string, sweep: (n: number) => void): number {
+  for (let n = 1; n <= highest; n++) {
     if (tryLock(lab, n)) return n;
     if (!isLeftover(lab, n)) continue;
     // Of several that see it, one succeeds in moving it away.
@@ -25,9 +24,7 @@ export function takeHostNumber(lab: string, sweep: (n: number) => void, wanted?:
     rmSync(taken, { force: true });
     if (tryLock(lab, n)) return n;
   }
-  throw new Error(
-    wanted === undefined ? `all ${highest} hosts are taken` : `host ${wanted} is taken by another process`,
-  );
+  throw new Error(`all ${highest} hosts are taken`);
 }
 
 export function releaseHostNumber(lab: string, n: number): void {

@@ -109,6 +109,31 @@ describe('the lab', () => {
       await sshOutput(host, 'test -e kept');
     });
 
+    it('holds a command before it runs, or after it has done its work, until the gate opens', async () => {
+      const [before, after] = [host.gates.hold('git init held$'), host.gates.hold('git init held$', 'after')];
+      const initialised = () => sshOutput(host, 'test -d held && echo yes || echo no');
+      const running = sshOutput(host, 'git init held');
+      await before.reached();
+      assert.equal(await initialised(), 'no');
+      before.open();
+      await after.reached();
+      assert.equal(await initialised(), 'yes');
+      after.open();
+      await running;
+    });
+
+    it('keeps its sessions when sshd restarts, and loses its containers when Docker does', async () => {
+      const session = ssh(host, 'touch session; until [ -e go ]; do sleep 0.05; done; echo stayed');
+      await until(async () => (await ssh(host, 'test -e session')).code === 0);
+      await host.restart('sshd');
+      await sshOutput(host, 'touch go');
+      assert.equal((await session).stdout, 'stayed\n');
+      await host.loadBaseImages('busybox:1');
+      await host.docker('run', '--detach', '--stop-signal', 'KILL', '--name', 'sleeper', 'busybox:1', 'sleep', '1000');
+      await host.restart('docker');
+      assert.equal(await host.docker('inspect', '--format', '{{.State.Status}}', 'sleeper'), 'exited');
+    });
+
     it('has the base images of the example application', async function () {
       this.timeout(10 * 60_000);
       await host.loadBaseImages();

@@ -9,6 +9,7 @@ import { atExit } from './cleanup.ts';
 import { startDaemon, whyEnded } from './daemon.ts';
 import { freePort, untilListening } from './ports.ts';
 import { tinyApplication } from './tiny-application.ts';
+import { tinyComposeApplication } from './tiny-compose-application.ts';
 
 export interface Origin {
   /** The path of the bare repository; a host on this machine whose user owns it can clone it from there. */
@@ -55,6 +56,10 @@ export async function makeTinyOrigin(
   };
   return { ...origin, port, runtime, healthUrl: `http://127.0.0.1:${port}/` };
 }
+
+/** With the tiny Compose application (tiny-compose-application.ts). */
+export const makeTinyComposeOrigin = (dir: string): Promise<Origin> =>
+  create(dir, (work) => writeFiles(work, tinyComposeApplication));
 
 /** Nothing of the machine's or the user's git configuration applies. */
 const env = {

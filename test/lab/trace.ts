@@ -5,6 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gateFunction } from './gates.ts';
 
 export interface TraceEntry {
   /** The command line as bash would quote it: `docker compose -p app up -d`. */
@@ -40,9 +41,9 @@ export function installTrace(dir: string, programs: readonly string[] = ['git', 
   clear();
   for (const program of programs) {
     const real = execFileSync('/bin/sh', ['-c', 'command -v "$1" || true', 'sh', program], { encoding: 'utf8' }).trim();
-    if (real !== '') write(join(binDir, program), wrapper(file, `${program} "$@"`, `'${real}' "$@"`));
+    if (real !== '') write(join(binDir, program), wrapper(dir, file, `${program} "$@"`, `'${real}' "$@"`));
   }
-  write(join(binDir, 'trace-run'), wrapper(file, '"$@"', '"$@"'));
+  write(join(binDir, 'trace-run'), wrapper(dir, file, '"$@"', '"$@"'));
   const read = () => parseTrace(readFileSync(file, 'utf8'));
   return { binDir, file, read, clear, mutating: () => read().filter(({ command }) => isMutating(command)) };
 }
@@ -56,12 +57,15 @@ function write(path: string, content: string): void {
  * A signal to the process group reaches the program too: the wrapper only outlives it to note the end. Each note is a
  * single append, so that concurrent ones do not mix.
  */
-const wrapper = (file: string, shown: string, run: string): string => `#!/usr/bin/env bash
+const wrapper = (dir: string, file: string, shown: string, run: string): string => `#!/bin/bash
+${gateFunction(dir)}
 trap : HUP INT TERM
 note() { printf -v words ' %q' "\${@:2}"; printf '%s %s %s%s\\n' "$1" "\${EPOCHREALTIME:-$(date +%s)}" $$ "$words" >>'${file}'; }
 note start ${shown}
+gate before ${shown}
 ${run}
 code=$?
+gate after ${shown}
 note end $code
 exit $code
 `;

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { atExit } from './cleanup.ts';
 
@@ -15,9 +16,13 @@ export interface WorkerProcess {
   log(): string;
 }
 
-/** Starts a worker for a Temporal server that is there, and waits until it polls. */
-export async function startWorkerProcess(configPath: string, env: Record<string, string>): Promise<WorkerProcess> {
-  const main = fileURLToPath(new URL('./worker-main.ts', import.meta.url));
+/** Starts a worker for a Temporal server that is there, and waits until it polls. `code` is another copy of the sources. */
+export async function startWorkerProcess(
+  configPath: string,
+  env: Record<string, string>,
+  code = fileURLToPath(new URL('../..', import.meta.url)),
+): Promise<WorkerProcess> {
+  const main = join(code, 'test/lab/worker-main.ts');
   const child = spawn(process.execPath, ['--import', 'tsx', main, configPath], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
