@@ -9,23 +9,28 @@ export interface ServeOptions {
   configPath: string;
   env: NodeJS.ProcessEnv;
   log(line: string): void;
+  /** Takes part in Temporal's worker versioning as this version; without it the worker is unversioned. */
+  version?: { deploymentName: string; buildId: string };
 }
 
 /** A worker for a Temporal that is already there; which one, Temporal's own variables and profile file tell. */
 export async function serve(options: ServeOptions): Promise<{ stopped: Promise<void>; stop(): Promise<void> }> {
-  const { configPath, env, log } = options;
+  const { version, ...rest } = options;
+  const { log } = rest;
   quietRuntime(log);
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
   const connection = await Connection.connect({ ...connectionOptions, connectTimeout: '10s' });
   const native = await NativeConnection.connect(connectionOptions);
   const server = { server: await serverIdentity(connection), embedded: false };
-  const { worker, close } = await createWorker({ native, connection, namespace, server, configPath, env, log });
+  const place = { native, connection, namespace, server };
+  const { worker, close } = await createWorker({ ...rest, ...place, ...(version ? { version } : {}) });
   const stopped = worker.run().finally(async () => {
     await close();
     await connection.close();
     await native.close();
   });
-  log(`Worker polls ${connectionOptions.address ?? 'localhost:7233'}, namespace ${namespace}`);
+  const as = version ? `, as version ${version.deploymentName}.${version.buildId}` : '';
+  log(`Worker polls ${connectionOptions.address ?? 'localhost:7233'}, namespace ${namespace}${as}`);
   return {
     stopped,
     stop: async () => {

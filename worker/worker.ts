@@ -20,11 +20,12 @@ export interface WorkerOptions {
   configPath: string;
   env: NodeJS.ProcessEnv;
   log(line: string): void;
+  version?: { deploymentName: string; buildId: string };
 }
 
 /** Wires the adapters to the activities, and both to Temporal. `close` after the worker has stopped. */
 export async function createWorker(options: WorkerOptions): Promise<{ worker: Worker; close(): Promise<void> }> {
-  const { native, connection, namespace, server, configPath, env, log } = options;
+  const { native, connection, namespace, server, configPath, env, log, version } = options;
   const config = await loadConfigFile(configPath);
   const keys = Object.values(config.targets).flatMap(({ ssh }) =>
     ssh?.privateKey && 'env' in ssh.privateKey ? [env[ssh.privateKey.env] ?? ''] : [],
@@ -52,6 +53,10 @@ export async function createWorker(options: WorkerOptions): Promise<{ worker: Wo
     // Remote jobs outlive us and the next worker follows them, so there is nothing to wait for.
     shutdownGraceTime: 0,
     shutdownForceTime: '20s',
+    // A deploy moves to the current version: pinned ones would be stranded when their version's only worker is replaced.
+    ...(version
+      ? { workerDeploymentOptions: { version, useWorkerVersioning: true, defaultVersioningBehavior: 'AUTO_UPGRADE' } }
+      : {}),
   });
   return { worker, close: () => ssh.close() };
 }

@@ -134,7 +134,9 @@ export function createProgram(done: (code: ExitCode) => void): CommandUnknownOpt
   dbc.addCommand(
     printing('serve', 'run a worker for an existing Temporal')
       .option('--config <file>', 'the targets (default: deploy.yaml)')
-      .option('--dev', 'with a private Temporal and its UI')
+      .addOption(new Option('--dev', 'with a private Temporal and its UI').conflicts('buildId'))
+      .option('--build-id <id>', "take part in Temporal's worker versioning as this build (docs/upgrading.md)")
+      .option('--deployment-name <name>', 'of the worker deployment, for --build-id', 'deploy-by-commit')
       .action((flags) => on(flags, async (terminal) => (await import('./commands/serve.ts')).serve(terminal, flags))),
   );
   dbc.addCommand(

@@ -5,15 +5,18 @@ import type { OutputFlags, Terminal } from '../terminal.ts';
 export interface ServeFlags extends OutputFlags {
   config?: string | undefined;
   dev?: boolean | undefined;
+  buildId?: string | undefined;
+  deploymentName: string;
 }
 
 /** `dbc serve`: a worker for an existing Temporal; with `--dev` also a private Temporal with its UI. */
-export async function serve(terminal: Terminal, { config = defaultConfig, dev }: ServeFlags): Promise<ExitCode> {
+export async function serve(terminal: Terminal, flags: ServeFlags): Promise<ExitCode> {
+  const { config = defaultConfig, dev } = flags;
   const log = (line: string): void => terminal.note(line);
   const { loadConfigFile } = await import('../../config/load.ts');
   const { targets } = await loadConfigFile(config);
   const interrupted = interruption();
-  const worker = dev ? await serveDev(terminal, config, log) : await serveExisting(config, log);
+  const worker = dev ? await serveDev(terminal, config, log) : await serveExisting(config, flags, log);
   terminal.note(
     `Serving ${Object.keys(targets).join(', ')} of ${config}. Ctrl-C stops; a deploy that runs goes on when a worker is back.`,
   );
@@ -29,7 +32,11 @@ interface Serving {
   stop(): Promise<void>;
 }
 
-async function serveExisting(configPath: string, log: (line: string) => void): Promise<Serving> {
+async function serveExisting(
+  configPath: string,
+  { buildId, deploymentName }: ServeFlags,
+  log: (line: string) => void,
+): Promise<Serving> {
   // Asked first, as its errors say what to do.
   const { connect } = await import('../../client/index.ts');
   const client = await connect();
@@ -38,7 +45,8 @@ async function serveExisting(configPath: string, log: (line: string) => void): P
     log(`Search attributes are missing (${missing.join(', ')}): run \`dbc setup\` before a deploy.`);
   await client.close();
   const { serve: startWorker } = await import('../../../worker/serve.ts');
-  return startWorker({ configPath, env: process.env, log });
+  const version = buildId === undefined ? {} : { version: { deploymentName, buildId } };
+  return startWorker({ configPath, env: process.env, log, ...version });
 }
 
 async function serveDev(terminal: Terminal, configPath: string, log: (line: string) => void): Promise<Serving> {

@@ -1,0 +1,44 @@
+import type { ChildProcess } from 'node:child_process';
+import type { Client } from '@temporalio/client';
+import type { DeployRequest } from '../src/contracts/deploy.ts';
+import { deployWorkflowId, taskQueue, WorkflowType } from '../src/contracts/temporal.ts';
+
+/**
+ * Kills the worker with SIGKILL in the middle of a build that writes a line every tenth of a second, and starts another
+ * one at once. Returns the seconds from the start of that process to the first line of the log that it followed.
+ */
+export async function resumption(
+  client: Client,
+  target: string,
+  commit: string,
+  worker: ChildProcess,
+  startWorker: () => ChildProcess,
+): Promise<{ seconds: number; worker: ChildProcess }> {
+  const request: DeployRequest = { target, commit, actor: 'bench' };
+  const handle = await client.workflow.start(WorkflowType.deploy, {
+    ...{ taskQueue, workflowId: deployWorkflowId(target), args: [request] },
+  });
+  /** The last line of the build that a heartbeat told: they are numbered. */
+  const line = async (): Promise<number> => {
+    const { raw } = await handle.describe();
+    const build = raw.pendingActivities?.find(({ activityType }) => activityType?.name === 'build');
+    const [payload] = build?.heartbeatDetails?.payloads ?? [];
+    const details = JSON.parse(Buffer.from(payload?.data ?? '{}').toString()) as { line?: string };
+    return Number(/^line (\d+)$/.exec(details.line ?? '')?.[1] ?? 0);
+  };
+  await until(async () => (await line()) > 5);
+  const killed = await line();
+  worker.kill('SIGKILL');
+  const successor = startWorker();
+  const began = performance.now();
+  await until(async () => (await line()) > killed + 5);
+  const seconds = (performance.now() - began) / 1000;
+  await handle.result();
+  return { seconds, worker: successor };
+}
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  for (const giveUpAt = Date.now() + 60_000; !(await holds()); await new Promise((next) => setTimeout(next, 50))) {
+    if (Date.now() > giveUpAt) throw new Error('the build was not followed within a minute');
+  }
+}
