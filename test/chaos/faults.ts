@@ -46,7 +46,7 @@ export const faults: Record<FaultKind, Fault> = {
   },
   'worker killed beside another': {
     async strike(lane) {
-      const old = lane.workers;
+      const old = [...lane.workers];
       await lane.startWorker();
       await lane.endWorkers(old, 'kill9');
     },

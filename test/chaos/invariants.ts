@@ -39,6 +39,12 @@ export function brokenAfterRecovery(
   ]);
 }
 
+/** Whether the next round can begin with these hosts as they are. */
+export function isInOrder(stage: StageKind, after: HostEvidence[]): boolean {
+  const head = after[0]?.head ?? '';
+  return after.every((now) => now.changes === '' && [...runs(stage, now, head), ...leftovers(now)].length === 0);
+}
+
 /** All new, or all as before, as the last deploy that had the host says. */
 function oneRelease(seen: Seen, host: number): string[] {
   const { before, after, plan } = seen;

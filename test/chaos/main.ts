@@ -5,6 +5,7 @@
  *   --minutes M   begins rounds until the time is up
  *   --lanes L     so many of each kind of hosts at once, each with a server and workers of its own
  *   --keep-going  goes on after a broken invariant
+ *   --timelines   prints the timeline of every round, also of sound ones
  *   --plan        prints the plans and runs nothing
  */
 import { parseArgs } from 'node:util';
@@ -19,6 +20,7 @@ const { values } = parseArgs({
     minutes: { type: 'string' },
     lanes: { type: 'string', default: '1' },
     'keep-going': { type: 'boolean', default: false },
+    timelines: { type: 'boolean', default: false },
     plan: { type: 'boolean', default: false },
   },
 });
@@ -31,6 +33,7 @@ if (values.plan) {
     seed,
     rounds,
     lanes: Number(values.lanes),
+    timelines: values.timelines,
     keepGoing: values['keep-going'],
     ...(values.minutes === undefined ? {} : { until: Date.now() + Number(values.minutes) * 60_000 }),
     log: (line) => console.log(line),

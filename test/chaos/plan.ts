@@ -3,7 +3,7 @@
  * Nothing in it names a commit or a process; the same plan finds other ones each time.
  */
 import fc from 'fast-check';
-import { type Activity, activities, type Gate, gatesOf } from './places.ts';
+import { type Activity, type Gate, placesOf } from './places.ts';
 
 /** Which hosts a round plays on. */
 export const stageKinds = ['one host', 'two hosts', 'commands'] as const;
@@ -63,7 +63,8 @@ export interface PlannedEvent {
   what: Happening;
 }
 
-export type Recovery = 'deploy' | 'rollback' | 'doctor, then deploy';
+/** `if needed`: only where the round has left a host that does not run one release, with nothing left of any deploy. */
+export type Recovery = 'if needed' | 'deploy' | 'rollback' | 'doctor, then deploy';
 
 export interface Plan {
   seed: number;
@@ -73,12 +74,12 @@ export interface Plan {
   edit?: 'changed' | 'staged' | 'new file';
   first: Ask;
   events: PlannedEvent[];
-  /** The plain deploy or rollback that must succeed afterwards. */
+  /** What must succeed afterwards, and bring the hosts to one healthy release. */
   recovery: Recovery;
 }
 
 export function makePlan(seed: number, round: number): Plan {
-  const stage = stageKinds[round % stageKinds.length] ?? 'one host';
+  const stage = stageOf(round);
   // Seeds that are near to each other would give plans that are alike.
   const spread = Math.imul(seed * 1_000_003 + round, 0x9e3779b1);
   const [plan] = fc.sample(fc.noBias(planOn(stage)), { seed: spread, numRuns: 1 });
@@ -86,22 +87,35 @@ export function makePlan(seed: number, round: number): Plan {
   return { seed, round, stage, ...plan };
 }
 
+/** Two hosts take twice the time, so their turn comes less often. */
+export function stageOf(round: number): StageKind {
+  const turns = ['one host', 'commands', 'one host', 'commands', 'two hosts'] as const;
+  return turns[round % turns.length] ?? 'one host';
+}
+
+/** What is asked for comes first, since it decides which places there will be for something to happen at. */
 function planOn(stage: StageKind): fc.Arbitrary<Omit<Plan, 'seed' | 'round' | 'stage'>> {
   return fc
     .record({
       edit: fc.constantFrom(undefined, undefined, 'changed', 'staged', 'new file'),
       first: fc.oneof({ weight: 5, arbitrary: deploy('production') }, { weight: 1, arbitrary: rollback }),
-      faults: some(event(stage, fault(stage)), [0, 1, 1, 1, 2, 2, 3]),
-      actors: some(event(stage, actor), [0, 0, 0, 1, 1, 2]),
-      asks: some(event(stage, another), [0, 0, 0, 1]),
-      recovery: fc.constantFrom<Recovery>('deploy', 'deploy', 'rollback', 'doctor, then deploy'),
+      faults: some(fault(stage), [0, 1, 1, 1, 2, 2, 3]),
+      actors: some(actor, [0, 0, 0, 1, 1, 2]),
+      asks: some(another, [0, 0, 0, 1]),
+      recovery: fc.constantFrom<Recovery>('if needed', 'if needed', 'deploy', 'rollback', 'doctor, then deploy'),
     })
-    .map(({ edit, faults, actors, asks, ...rest }) => ({
-      ...(edit === undefined ? {} : { edit: edit as NonNullable<Plan['edit']> }),
-      ...rest,
-      events: [...faults, ...actors, ...asks],
-    }));
+    .chain(({ edit, faults, actors, asks, ...rest }) => {
+      const all = [...faults, ...actors, ...asks];
+      const places = placesOf(stage, rest.first, all.some(turnsBack));
+      return fc.array(fc.constantFrom(...places), { minLength: all.length, maxLength: all.length }).map((at) => ({
+        ...(edit === undefined ? {} : { edit: edit as NonNullable<Plan['edit']> }),
+        ...rest,
+        events: all.map((what, index) => ({ at: at[index] as Place, what })),
+      }));
+    });
 }
+
+const turnsBack = (what: Happening): boolean => 'actor' in what && ['abort', 'cancel'].includes(what.actor);
 
 const some = <T>(one: fc.Arbitrary<T>, counts: readonly number[]): fc.Arbitrary<T[]> =>
   fc.constantFrom(...counts).chain((count) => fc.array(one, { minLength: count, maxLength: count }));
@@ -132,18 +146,9 @@ function fault(stage: StageKind): fc.Arbitrary<Happening> {
     (kind) => !(kind === 'disk full' && stage !== 'one host') && !(kind.startsWith('dockerd') && stage === 'commands'),
   );
   return fc.record({
-    fault: fc.constantFrom(...possible),
+    fault: fc.constantFrom(...possible, ...possible.filter((kind) => kind === 'disk full')),
     host: fc.constantFrom(...(stage === 'two hosts' ? [0, 1] : [0])),
     // Some are longer than a step waits for a host that cannot be reached, or a worker may be silent.
     lasts: fc.constantFrom(500, 1500, 3000, 3000, 5000, 9000),
   });
-}
-
-function event(stage: StageKind, what: fc.Arbitrary<Happening>): fc.Arbitrary<PlannedEvent> {
-  const inStep = fc.record({ step: fc.constantFrom(...activities), ms: fc.constantFrom(0, 50, 150, 400, 900, 2000) });
-  const atGate = fc.record({
-    gate: fc.constantFrom(...gatesOf(stage)),
-    when: fc.constantFrom('before' as const, 'after' as const),
-  });
-  return fc.record({ at: fc.oneof(inStep, atGate), what });
 }

@@ -1,9 +1,9 @@
 /** Runs rounds on several lanes at once, and tells what broke. */
 import type { DeployReport } from '../../src/contracts/deploy.ts';
 import { brokenHistories, historiesOf, type StoredHistory } from './histories.ts';
-import { brokenAfterRecovery, brokenInvariants, leaks } from './invariants.ts';
+import { brokenAfterRecovery, brokenInvariants, isInOrder, leaks } from './invariants.ts';
 import { Lane } from './lane.ts';
-import { makePlan, type Plan, type StageKind, stageKinds } from './plan.ts';
+import { makePlan, type Plan, type StageKind, stageKinds, stageOf } from './plan.ts';
 import { Round, type Seen } from './round.ts';
 import { Summary } from './summary.ts';
 import { timeline } from './timeline.ts';
@@ -18,6 +18,8 @@ export interface ChaosOptions {
   until?: number;
   /** Otherwise the first broken invariant ends the run. */
   keepGoing: boolean;
+  /** Of sound rounds too. */
+  timelines?: boolean;
   log(line: string): void;
   /** Called with every round and the histories that its lane has. */
   onHistories?(histories: StoredHistory[]): void;
@@ -63,7 +65,7 @@ export async function runChaos(options: ChaosOptions): Promise<Summary> {
     try {
       seen = await round.run();
       broken = brokenInvariants(seen);
-      if (broken.length === 0) {
+      if (broken.length === 0 && !(plan.recovery === 'if needed' && isInOrder(plan.stage, seen.after))) {
         const recovery = await round.recover();
         recovered = recovery.report;
         broken = brokenAfterRecovery(plan.stage, recovery.report, recovery.after);
@@ -73,7 +75,7 @@ export async function runChaos(options: ChaosOptions): Promise<Summary> {
     }
     summary.round(plan, seen, broken);
     log(summary.lineOf(plan, seen, broken, (Date.now() - began) / 1000));
-    if (broken.length > 0) {
+    if (broken.length > 0 || options.timelines) {
       log(
         seen
           ? timeline(seen, round.notes)
@@ -112,7 +114,7 @@ class Queue {
     for (;;) {
       const { value, done } = this.#source.next();
       if (done) return undefined;
-      const kind = stageKinds[value % stageKinds.length] as StageKind;
+      const kind = stageOf(value);
       if (kind === stage) return value;
       this.#waiting.set(kind, [...(this.#waiting.get(kind) ?? []), value]);
     }
