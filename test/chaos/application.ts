@@ -27,6 +27,8 @@ export async function makeApplication(stage: StageKind, dir: string): Promise<Ap
   return {
     ...made,
     async commit(kind) {
+      // What another commit has added goes too.
+      await origin.git('rm', '-r', '--quiet', '.');
       await origin.git('checkout', '--quiet', base, '--', '.');
       return origin.commitFiles({ serial: `${++commits}\n`, ...variants[kind] }, kind);
     },

@@ -1,12 +1,17 @@
 /** The histories that chaos made: they must replay on today's workflows, and tell no secret. */
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { Worker } from '@temporalio/worker';
+import { deployWorkflowId } from '../../src/contracts/temporal.ts';
 import { quietRuntime } from '../../worker/runtime.ts';
+import { withoutMachine } from '../replay/without-machine.ts';
 import { workflowBundle } from '../workflow/bundle.ts';
 import { secret } from './application.ts';
 import type { Lane } from './lane.ts';
+import { nameOf, type Seen } from './round.ts';
 
-export interface StoredHistory {
+interface StoredHistory {
   workflowId: string;
   runId: string;
   json: string;
@@ -39,6 +44,21 @@ export async function brokenHistories(histories: readonly StoredHistory[]): Prom
     if (error) broken.push(`${workflowId} ${runId} does not replay: ${error.message}`);
   }
   return broken;
+}
+
+/** Keeps the histories of a round for test/replay, one for each way in which a deploy ended after such a fault. */
+export async function keepHistories({ client }: Lane, { deploys, events }: Seen, folder: string): Promise<void> {
+  const worthKeeping = ['worker killed', 'worker stopped', 'Temporal killed', 'host rebooted', 'reset', 'unlock'];
+  const happened = events.filter(({ began }) => began !== undefined).map(({ what }) => nameOf(what));
+  for (const what of worthKeeping.filter((each) => happened.includes(each))) {
+    for (const { target, lastRun, report } of deploys) {
+      if (!report || report.outcome === 'not-applied') continue;
+      const file = join(folder, `chaos-${report.outcome}-${what.toLowerCase().replaceAll(' ', '-')}.json`);
+      if (existsSync(file)) continue;
+      const history = await client.workflow.getHandle(deployWorkflowId(target), lastRun).fetchHistory();
+      writeFileSync(file, `${JSON.stringify(JSON.parse(historyToJSON(history)), withoutMachine)}\n`);
+    }
+  }
 }
 
 /** With every payload's bytes beside it. */

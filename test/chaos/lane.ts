@@ -131,13 +131,13 @@ async function shareKeys(dir: string, hosts: Ec2Host[]): Promise<void> {
 const paces = {
   hurried: {
     wait: '300ms',
-    verify: '{ deadline: 6s, interval: 200ms, passes: 2 }',
+    verify: '{ deadline: 6s, interval: 700ms, passes: 2 }',
     timeouts:
       '{ inspect: 10s, fetch: 10s, reset: 10s, build: 20s, start: 20s, record: 30s, restore: 40s, unreachable: 6s, grace: 2s }',
   },
   patient: {
     wait: '0',
-    verify: '{ deadline: 60s, interval: 200ms, passes: 2 }',
+    verify: '{ deadline: 60s, interval: 700ms, passes: 2 }',
     timeouts: '{ restore: 3m, grace: 2s }',
   },
 };

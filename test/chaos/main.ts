@@ -6,6 +6,7 @@
  *   --lanes L     so many of each kind of hosts at once, each with a server and workers of its own
  *   --keep-going  goes on after a broken invariant
  *   --timelines   prints the timeline of every round, also of sound ones
+ *   --keep-histories FOLDER   for test/replay, one for each outcome after each kind of fault
  *   --plan        prints the plans and runs nothing
  */
 import { parseArgs } from 'node:util';
@@ -21,6 +22,7 @@ const { values } = parseArgs({
     lanes: { type: 'string', default: '1' },
     'keep-going': { type: 'boolean', default: false },
     timelines: { type: 'boolean', default: false },
+    'keep-histories': { type: 'string' },
     plan: { type: 'boolean', default: false },
   },
 });
@@ -34,6 +36,7 @@ if (values.plan) {
     rounds,
     lanes: Number(values.lanes),
     timelines: values.timelines,
+    ...(values['keep-histories'] === undefined ? {} : { keepIn: values['keep-histories'] }),
     keepGoing: values['keep-going'],
     ...(values.minutes === undefined ? {} : { until: Date.now() + Number(values.minutes) * 60_000 }),
     log: (line) => console.log(line),

@@ -1,6 +1,6 @@
 /** Runs rounds on several lanes at once, and tells what broke. */
 import type { DeployReport } from '../../src/contracts/deploy.ts';
-import { brokenHistories, historiesOf, type StoredHistory } from './histories.ts';
+import { brokenHistories, historiesOf, keepHistories } from './histories.ts';
 import { brokenAfterRecovery, brokenInvariants, isInOrder, leaks } from './invariants.ts';
 import { Lane } from './lane.ts';
 import { makePlan, type Plan, type StageKind, stageKinds, stageOf } from './plan.ts';
@@ -21,8 +21,8 @@ export interface ChaosOptions {
   /** Of sound rounds too. */
   timelines?: boolean;
   log(line: string): void;
-  /** Called with every round and the histories that its lane has. */
-  onHistories?(histories: StoredHistory[]): void;
+  /** A folder that gets the histories of deploys that survived something. */
+  keepIn?: string;
 }
 
 export async function runChaos(options: ChaosOptions): Promise<Summary> {
@@ -49,7 +49,6 @@ export async function runChaos(options: ChaosOptions): Promise<Summary> {
       const histories = await historiesOf(lane);
       summary.add(`the histories of ${stage}`, await brokenHistories(histories));
       summary.add(`the logs of ${stage}`, leaks({ 'the logs': lane.logs() }));
-      options.onHistories?.(histories);
     } finally {
       await lane.down();
     }
@@ -65,6 +64,7 @@ export async function runChaos(options: ChaosOptions): Promise<Summary> {
     try {
       seen = await round.run();
       broken = brokenInvariants(seen);
+      if (options.keepIn !== undefined) await keepHistories(lane, seen, options.keepIn);
       if (broken.length === 0 && !(plan.recovery === 'if needed' && isInOrder(plan.stage, seen.after))) {
         const recovery = await round.recover();
         recovered = recovery.report;
