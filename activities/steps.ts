@@ -103,7 +103,10 @@ export async function build({ program, secrets }: Deps, input: BuildInput, run: 
   const runtime = runtimeFor(target.runtime);
   const project = projectOf(snapshot);
   const retained = input.retained?.sha === sha ? input.retained.images : [];
-  const context = { target: target.name, sha, deploy: input.deploy, project, snapshot: snapshot.runtime, retained };
+  const context = {
+    ...{ target: target.name, sha, deploy: input.deploy, project, snapshot: snapshot.runtime, retained },
+    upToDate: isUpToDate(input),
+  };
   const { result } = await run.job(input, {
     name: 'build',
     script: runtime.build(context),
@@ -131,13 +134,20 @@ export async function build({ program, secrets }: Deps, input: BuildInput, run: 
 
 export async function start(_deps: Deps, input: StartInput, run: Run): Promise<void> {
   const { target, sha, snapshot, deploy } = input;
-  const context = { target: target.name, sha, deploy, project: projectOf(snapshot) };
+  const context = { target: target.name, sha, deploy, project: projectOf(snapshot), upToDate: isUpToDate(input) };
   await run.job(input, {
     name: 'start',
     script: runtimeFor(target.runtime).start(context),
     deadlineMs: target.timeouts.startMs,
     onFailure: 'fail',
   });
+}
+
+function isUpToDate({ snapshot, sha, deploy }: StartInput): boolean {
+  const { runtime, manualChanges, baseline } = snapshot;
+  // An adopted snapshot tells of another time.
+  if (snapshot.sha !== sha || snapshot.deploy !== deploy || manualChanges.length > 0) return false;
+  return runtime.kind === 'commands' && runtime.running && baseline.every(({ passed }) => passed);
 }
 
 /**

@@ -32,7 +32,7 @@ async function allTargets(terminal: Terminal, { client }: Session): Promise<Exit
 async function oneTarget(terminal: Terminal, session: Session, target: string): Promise<ExitCode> {
   const { client } = session;
   const found = await client.progress(target);
-  if (!found) throw new NoDeploy(`Temporal knows no deploy of ${target}.`);
+  if (!found) throw new NoDeploy(`Temporal knows no deploy of ${target}.`, { unknown: true });
   const now = cleaned(found);
   const last = cleaned(await client.listDeploys({ target, limit: 6 })).filter(({ runId }) => runId !== now.ref.runId);
   const link = session.link(now.ref);
