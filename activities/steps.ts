@@ -67,6 +67,15 @@ export async function fetch({ secrets }: Deps, input: FetchInput, run: Run): Pro
       hint: `Merge it into ${repository.branch}, or name a commit of that branch.`,
     });
   }
+  if (said('lfs').length > 0) {
+    throw new DeployError(
+      'PreflightFailed',
+      `${shortSha(sha)} keeps files in Git LFS, which ${host.alias} is not set up for.`,
+      {
+        hint: 'Install git-lfs on the host and run `git lfs install` there as the user who deploys.',
+      },
+    );
+  }
   const conflicts = said('conflict');
   if (conflicts.length > 0) throw overwrites(host.alias, sha, conflicts);
   return { sha, subject: said('subject')[0] ?? '' };

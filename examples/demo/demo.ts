@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pc from 'picocolors';
 import { startDevServer } from '../../src/embedded/dev-server.ts';
 import { findTemporal } from '../../src/embedded/temporal-binary.ts';
+import { leaveSignalsAlone } from '../../test/lab/cleanup.ts';
 import { type Dbc, dbc } from './dbc.ts';
 import { startSandbox } from './sandbox.ts';
 
@@ -24,10 +25,14 @@ let cleaning: Promise<void> | undefined;
 /** Once, whoever asks for it: Ctrl-C also ends what the play is waiting for, which then cleans up by itself. */
 function cleanUp(): Promise<void> {
   cleaning ??= (async () => {
-    for (let end = cleanups.pop(); end; end = cleanups.pop()) await end();
+    for (let end = cleanups.pop(); end; end = cleanups.pop()) {
+      // What cannot be ended must not keep the rest from being ended.
+      await Promise.resolve(end()).catch((error: unknown) => say(pc.red(`could not be cleaned up: ${String(error)}`)));
+    }
   })();
   return cleaning;
 }
+leaveSignalsAlone();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
     interrupted = true;
