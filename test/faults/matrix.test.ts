@@ -8,7 +8,7 @@ import { needs } from '../lab/needs.ts';
 import { chosen } from './chosen.ts';
 import { assertOneRelease, assertSame, builds, evidence, starts } from './evidence.ts';
 import { type Fault, faults } from './faults.ts';
-import { claims, type Moment, moments, seams } from './moments.ts';
+import { claims, enter, type Moment, moments, seams } from './moments.ts';
 import { putInOrder } from './put-in-order.ts';
 import { type FaultStage, startFaultStage } from './stage.ts';
 
@@ -35,14 +35,7 @@ describe('a deploy survives', function () {
   async function cell(fault: Fault, moment: Moment): Promise<void> {
     const { ec2 } = stage;
     const before = await evidence(ec2);
-    stage.configure({ ...(moment.step === 'wait' ? { wait: '3s' } : {}), ...fault.config });
-    const sha = await stage.commit(moment.files);
-    ec2.trace.clear();
-    const isThere = moment.arm(stage);
-    const started = await stage.start();
-    const held = await isThere(started);
-    // By its ID: a Reset goes on under another run ID.
-    const handle = stage.client.workflow.getHandle(started.workflowId);
+    const { sha, handle, held } = await enter(stage, moment, fault.config);
     const it = { stage, moment, handle, held };
     await fault.inject(it);
     const report = await reportOf(handle);

@@ -5,7 +5,7 @@ import { untilStep } from '../e2e/stage.ts';
 import type { Ec2Host } from '../lab/ec2-host.ts';
 import { buildWaits, startFails } from '../lab/tiny-compose-application.ts';
 import { until } from '../lab/until.ts';
-import type { FaultStage } from './stage.ts';
+import type { ConfigChange, FaultStage } from './stage.ts';
 
 /** What is held; `open` lets it go on. */
 export interface Held {
@@ -24,6 +24,22 @@ export interface Moment {
   job: boolean;
   /** Sets the gates before the deploy starts; what is returned waits until it is there. */
   arm(stage: FaultStage): (handle: WorkflowHandle) => Promise<Held>;
+}
+
+/** Deploys a new commit and waits until it is held at this moment. */
+export async function enter(
+  stage: FaultStage,
+  moment: Moment,
+  config: ConfigChange = {},
+): Promise<{ sha: string; handle: WorkflowHandle; held: Held }> {
+  stage.configure({ ...(moment.step === 'wait' ? { wait: '3s' } : {}), ...config });
+  const sha = await stage.commit(moment.files);
+  for (const { trace } of stage.hosts) trace.clear();
+  const isThere = moment.arm(stage);
+  const started = await stage.start();
+  const held = await isThere(started);
+  // By its ID: a Reset goes on under another run ID.
+  return { sha, handle: stage.client.workflow.getHandle(started.workflowId), held };
 }
 
 const checkout = 'git .* checkout --force -B ';
