@@ -4,7 +4,7 @@ import { setTimeout as lasting } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { DeployReport, DeployView, Outcome } from '../../src/contracts/deploy.ts';
 import { until } from '../lab/until.ts';
-import type { Held, Moment } from './moments.ts';
+import { claims, type Held, type Moment, seams } from './moments.ts';
 import { newerCode } from './newer-code.ts';
 import type { ConfigChange, FaultStage } from './stage.ts';
 
@@ -25,8 +25,8 @@ export interface Fault {
   outcomes(moment: Moment): Outcome[];
   /** True when a command may have to run again: a job was lost or had to be repeated. */
   repeats?: boolean;
-  /** Also between two parts of a step, and just before a job is claimed. */
-  thorough?: boolean;
+  /** Where else than at each step: between two parts of one, or just before a job is claimed. */
+  also?: Moment[];
   /** More to look at before the host itself is. */
   afterwards?(cell: Cell, report: DeployReport): Promise<void>;
 }
@@ -48,7 +48,7 @@ const short: ConfigChange = {
 export const faults: Fault[] = [
   {
     title: 'a worker killed',
-    thorough: true,
+    also: seams,
     strikes: everywhere,
     outcomes: unharmed,
     async inject({ stage, handle, held }) {
@@ -84,7 +84,7 @@ export const faults: Fault[] = [
   },
   {
     title: 'a worker frozen beside its successor',
-    thorough: true,
+    also: claims,
     strikes: everywhere,
     outcomes: unharmed,
     async inject({ stage, moment, handle, held }) {
@@ -134,7 +134,7 @@ export const faults: Fault[] = [
   },
   {
     title: 'a host rebooted',
-    thorough: true,
+    also: seams,
     strikes: everywhere,
     repeats: true,
     outcomes: (moment) => [...unharmed(moment), ...failed(moment)],
@@ -233,7 +233,7 @@ export const faults: Fault[] = [
   },
   {
     title: 'an abort',
-    thorough: true,
+    also: seams,
     strikes: everywhere,
     repeats: true,
     outcomes: ({ step }) => (step === 'record' ? ['succeeded'] : step === 'restore' ? ['rolled-back'] : ['aborted']),
