@@ -98,7 +98,7 @@ describe('a command that dies', function () {
         it(`${title} (${moment.title})`, async () => {
           const before = await evidence(stage.ec2);
           const { sha, running, isThere } = await enterByCommand(moment, env(), flags());
-          const held = await isThere(undefined as never);
+          const held = await isThere();
           end(running);
           if (aborts) await settled(running, moment, held);
           else await again(running, sha, held);
@@ -134,7 +134,7 @@ describe('a command that dies', function () {
       it(`${gone} (${moment.title})`, async () => {
         const before = await evidence(stage.ec2);
         const { running, isThere } = await enterByCommand(moment, env(), flags());
-        const held = await isThere(undefined as never);
+        const held = await isThere();
         running.kill('SIGKILL');
         await running.done;
         signalAll(serversOf(data()), 'SIGKILL');

@@ -38,6 +38,7 @@ echo "health $(curl -s --max-time 3 http://localhost:8080/health.json)"
 echo "lease $(tr '\\n' ' ' 2>/dev/null <${state}/lease)"
 ls ${state}/snapshots 2>/dev/null | sed 's/^/snapshots /'
 cat ${state}/releases/*.json 2>/dev/null | sed 's/^/releases /;s/}{/}\\nreleases {/g'
+echo
 ps -eo pid=,args= | grep -E 'deploy-by-commit/jobs/[^ ]+/(runner|command)' | grep -v grep | sed 's/^/jobs /'
 true`;
 

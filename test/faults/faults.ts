@@ -112,7 +112,7 @@ export const faults: Fault[] = [
     strikes: everywhere,
     outcomes: unharmed,
     async inject({ stage, held }) {
-      await stage.ec2.sh(`ps -eo pid=,args= | awk '/sshd: ubuntu/ { print $1 }' | xargs -r kill -9`);
+      await stage.ec2.sh(`ps -eo pid=,args= | awk '/[s]shd: ubuntu/ { print $1 }' | xargs -r kill -9`);
       await held.open();
     },
   },

@@ -1,6 +1,6 @@
 /** The columns of the fault matrix: places in a deploy at which a command is held on the host, so that a fault can come. */
 import type { WorkflowHandle } from '@temporalio/client';
-import type { Step } from '../../src/contracts/deploy.ts';
+import type { DeployView, Step } from '../../src/contracts/deploy.ts';
 import { untilStep } from '../e2e/stage.ts';
 import type { Ec2Host } from '../lab/ec2-host.ts';
 import { buildWaits, startFails } from '../lab/tiny-compose-application.ts';
@@ -23,7 +23,7 @@ export interface Moment {
   /** Whether what is held is a remote job's command, which a fault can be put upon. */
   job: boolean;
   /** Sets the gates before the deploy starts; what is returned waits until it is there. */
-  arm(stage: FaultStage): (handle: WorkflowHandle) => Promise<Held>;
+  arm(stage: FaultStage): (handle?: WorkflowHandle) => Promise<Held>;
 }
 
 /** Deploys a new commit and waits until it is held at this moment. */
@@ -52,7 +52,7 @@ type Place = [pattern: string, when?: 'before' | 'after'];
 /** Held at the last of these places, each of which counts only once the one before it was reached. */
 const through =
   (...places: [Place, ...Place[]]) =>
-  ({ ec2 }: FaultStage): ((handle: WorkflowHandle) => Promise<Held>) => {
+  ({ ec2 }: FaultStage): (() => Promise<Held>) => {
     const [first, ...rest] = places;
     let gate = ec2.gates.hold(...first);
     return async () => {
@@ -96,7 +96,7 @@ export const moments: Moment[] = [
   ),
   moment('start', 'in start', true, through([up])),
   moment('wait', 'in wait', false, () => async (handle) => {
-    await untilStep(handle, 'wait');
+    if (handle) await untilStep(handle, 'wait');
     return { open: async () => {} };
   }),
   moment('verify', 'in verify', false, through([up, 'after'], [looking])),
@@ -139,14 +139,25 @@ export const claims: Moment[] = [
 ];
 
 /** In a container of the build itself. */
-async function midBuild(ec2: Ec2Host): Promise<Held> {
+async function midBuild(ec2: Ec2Host, handle?: WorkflowHandle): Promise<Held> {
   await until(async () => (await building(ec2)) !== '', { timeoutMs: 60_000, what: 'the image is being built' });
   return {
-    open: async () => {
-      const container = await building(ec2);
+    async open() {
+      // A build that was lost is repeated, and waits as the first one did.
+      let container = '';
+      const isThere = async () => {
+        container = await building(ec2);
+        return container !== '' || !(await isBuilding(handle));
+      };
+      await until(isThere, { timeoutMs: 60_000, what: 'the image is being built again' });
       if (container !== '') await ec2.docker('exec', container, 'touch', '/go');
     },
   };
+}
+
+async function isBuilding(handle: WorkflowHandle | undefined): Promise<boolean> {
+  if ((await handle?.describe())?.status.name !== 'RUNNING') return false;
+  return (await handle?.query<DeployView>('progress'))?.phase === 'build';
 }
 
 /** Containers of a build carry no name of Compose's. */
