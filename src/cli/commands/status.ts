@@ -41,6 +41,7 @@ async function oneTarget(terminal: Terminal, session: Session, target: string): 
     return ExitCode.succeeded;
   }
   terminal.print(...statusLines(now, terminal.colors, Date.now(), link));
+  if (now.open && session.embedded) terminal.print('  It is unfinished; the command that started it goes on with it.');
   if (last.length > 0) terminal.print('', 'Before:', ...deployTable(last, terminal.colors));
   return ExitCode.succeeded;
 }
