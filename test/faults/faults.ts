@@ -170,7 +170,8 @@ export const faults: Fault[] = [
     outcomes: (moment) => (moment.step === 'fetch' || moment.step === 'reset' ? ['rolled-back'] : failed(moment)),
     async inject({ stage, moment, handle, held }) {
       await stage.ec2.sh('kill -STOP $(cat /run/docker.pid)');
-      await held.open();
+      // A build is held by Docker itself.
+      if (held.pid) await held.open();
       if (moment.step === 'record' || moment.step === 'restore') await lasting(15_000);
       else await untilPhase(handle, moment.step === 'inspect' ? ['closed'] : ['restore']);
       await stage.ec2.sh('kill -CONT $(cat /run/docker.pid)');
