@@ -31,6 +31,7 @@ export function parseStateFiles(answer: HostAnswer): StateFiles {
     if (folder === 'releases') releases.push(JSON.parse(text) as Release);
     if (folder === 'quarantine') quarantined.set(name, text.trim());
   }
+  for (const { deploy } of releases) notes.push([deploy, { recorded: true }]);
   for (const [deploy, note] of notes) {
     const leftover = snapshots.get(deploy);
     if (leftover) Object.assign(leftover, note);

@@ -9,6 +9,8 @@ export interface Leftover {
   built?: string[];
   /** It ran the start command and did not run the old release's again since; of the `commands` runtime. */
   started?: boolean;
+  /** Its release is recorded here: it died after the point of no return, and the host is what it was to become. */
+  recorded?: boolean;
 }
 
 export interface HostNow {
@@ -24,8 +26,8 @@ export interface HostNow {
  * good state. False when it had changed nothing, or when a person has put the host in order meanwhile.
  */
 export function isHalfChanged(leftover: Leftover, now: HostNow): boolean {
-  const { snapshot, target } = leftover;
-  if (target === undefined) return false;
+  const { snapshot, target, recorded } = leftover;
+  if (target === undefined || recorded) return false;
   if (now.head === target && now.head !== snapshot.sha) return true;
   // Another commit than either: somebody put it there on purpose.
   if (now.head !== snapshot.sha) return false;

@@ -19,7 +19,10 @@ export interface Ran {
 }
 
 export interface Running {
+  readonly pid: number;
   kill(signal: NodeJS.Signals): void;
+  /** Its terminal goes away: nobody reads what it says any more, and SIGHUP tells it. */
+  closeTerminal(): void;
   /** What it has said so far, on stdout and stderr. */
   said(): string;
   done: Promise<Ran>;
@@ -35,7 +38,17 @@ export function startDbc(args: string[], env: NodeJS.ProcessEnv = {}, imports: s
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
   const done = once(child, 'close').then(() => ({ code: child.exitCode, stdout, stderr }));
-  return { kill: (signal) => child.kill(signal), said: () => `${stdout}${stderr}`, done };
+  return {
+    pid: child.pid ?? 0,
+    kill: (signal) => child.kill(signal),
+    closeTerminal() {
+      child.stdout.destroy();
+      child.stderr.destroy();
+      child.kill('SIGHUP');
+    },
+    said: () => `${stdout}${stderr}`,
+    done,
+  };
 }
 
 export const dbc = (args: string[], env?: NodeJS.ProcessEnv): Promise<Ran> => startDbc(args, env).done;

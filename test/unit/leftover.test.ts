@@ -27,6 +27,10 @@ describe('a host that a deploy left when it died', () => {
     assert.ok(isHalfChanged(leftover(), now({ head: target })));
   });
 
+  it('is in order on that commit once its release was recorded', () => {
+    assert.ok(!isHalfChanged(leftover({ recorded: true }), now({ head: target })));
+  });
+
   it('is as it was when the deploy had not come to reset', () => {
     const { target: _, ...early } = leftover();
     assert.ok(!isHalfChanged(early, now({ head: target })));

@@ -1,0 +1,42 @@
+/** One cell of the matrix: a deploy, held at a moment, hit by a fault, and judged by what the host itself says. */
+import assert from 'node:assert/strict';
+import { reportOf } from '../e2e/stage.ts';
+import { assertOneRelease, assertSame, builds, evidence, starts } from './evidence.ts';
+import type { Fault } from './faults.ts';
+import { enter, type Moment } from './moments.ts';
+import type { FaultStage } from './stage.ts';
+
+export async function runCell(stage: FaultStage, fault: Fault, moment: Moment): Promise<void> {
+  const { ec2 } = stage;
+  const before = await evidence(ec2);
+  const { sha, handle, held } = await enter(stage, moment, fault.config);
+  const it = { stage, moment, handle, held };
+  await fault.inject(it);
+  const report = await reportOf(handle);
+  await held.open();
+  assert.ok(
+    fault.outcomes(moment).includes(report.outcome),
+    `${report.outcome}: ${JSON.stringify([report.failure, report.hosts[0]?.steps, report.hosts[0]?.warnings])}`,
+  );
+  const [built, begun] = [builds(ec2), starts(ec2)];
+  await fault.afterwards?.(it, report);
+  await leaseIsGone(stage, report.hosts[0]?.warnings ?? [], before.head);
+  if (report.outcome === 'succeeded') await assertOneRelease(ec2, sha);
+  else assertSame(before, await assertOneRelease(ec2, before.head));
+  if (!fault.repeats) assert.deepEqual([built, begun], expectedRuns(moment, report.outcome), 'builds and starts');
+}
+
+/** A host that was away to the end still has it; the next deploy takes it over, and changes nothing else. */
+async function leaseIsGone(stage: FaultStage, warnings: string[], head: string): Promise<void> {
+  if (!warnings.some((line) => line.includes('the lease was not given back'))) return;
+  assert.notEqual((await evidence(stage.ec2)).lease, '');
+  const next = await stage.run({ commit: head });
+  assert.deepEqual([next.outcome, next.noop], ['succeeded', true], JSON.stringify(next.failure));
+}
+
+/** Once each, if the deploy came so far. */
+function expectedRuns({ step }: Moment, outcome: string): [number, number] {
+  if (outcome === 'succeeded' || step === 'restore') return [1, 1];
+  const order = ['inspect', 'fetch', 'reset', 'build', 'start', 'wait', 'verify', 'record'];
+  return [order.indexOf(step) >= 3 ? 1 : 0, order.indexOf(step) >= 4 ? 1 : 0];
+}

@@ -1,0 +1,66 @@
+/** A host whose only disk runs full in mid-deploy: the deploy fails and says so, and the restore finds the room it needs. */
+import assert from 'node:assert/strict';
+import { needs } from '../lab/needs.ts';
+import { runCell } from './cell.ts';
+import { chosen } from './chosen.ts';
+import { assertOneRelease, evidence } from './evidence.ts';
+import type { Fault } from './faults.ts';
+import { moments, seams } from './moments.ts';
+import { putInOrder } from './put-in-order.ts';
+import { type FaultStage, startFaultStage } from './stage.ts';
+
+describe('a deploy survives', function () {
+  this.timeout(240_000);
+  needs('docker', 'compose', 'namespaces', 'sshd', 'base-images');
+  let stage: FaultStage;
+  /** Up to the last block, the ones that are kept for root too. */
+  const fill = () =>
+    stage.ec2.sh(
+      'dd if=/dev/zero of=/home/filler bs=1M 2>/dev/null; dd if=/dev/zero of=/home/last bs=1K 2>/dev/null; true',
+    );
+  before(async () => {
+    stage = await startFaultStage({ diskMb: 900 });
+    assert.equal((await stage.run()).outcome, 'succeeded');
+  });
+  after(() => stage?.down());
+  afterEach(async function () {
+    await stage.ec2.sh('rm -f /home/filler /home/last');
+    await putInOrder(stage, { deploy: this.currentTest?.state === 'failed' });
+  });
+
+  const full: Fault = {
+    title: 'a disk that is full',
+    strikes: () => true,
+    repeats: true,
+    // What needs no room goes on; what does fails.
+    outcomes: ({ step }) => (step === 'restore' ? ['rolled-back'] : ['succeeded', 'rolled-back', 'not-applied']),
+    async inject({ held }) {
+      await fill();
+      await held.open();
+    },
+    async afterwards({ moment }, { outcome, failure }) {
+      assert.match((await stage.ec2.sh('df --output=avail /home | tail -n 1')).trim(), /^\d{1,5}$/, 'it still is');
+      if (outcome === 'succeeded' || moment.step === 'restore') return;
+      assert.match(`${failure?.message}\n${failure?.tail}\n${failure?.hint}`, /disk|space/i);
+    },
+  };
+  for (const moment of [...moments, ...seams]) {
+    if (chosen(full.title, moment.title)) it(`${full.title} ${moment.title}`, () => runCell(stage, full, moment));
+  }
+
+  const flood = 'a build whose log would fill the disk';
+  if (chosen(flood))
+    it(`${flood} is deployed, and its log is cut`, async () => {
+      const sha = await stage.commit({
+        build: 'yes "a line of the build that is as long as such lines are" | head -c 40000000\n',
+      });
+      const report = await stage.run();
+      assert.equal(report.outcome, 'succeeded', JSON.stringify(report.failure));
+      const largest = await stage.ec2.sh(
+        'find /home/ubuntu/app/.git/deploy-by-commit/jobs -name log -printf "%s\\n" | sort -n | tail -n 1',
+      );
+      assert.ok(Number(largest) > 16_000_000 && Number(largest) < 16_900_000, largest);
+      await assertOneRelease(stage.ec2, sha);
+      assert.deepEqual((await evidence(stage.ec2)).jobs, []);
+    });
+});

@@ -1,0 +1,112 @@
+/** What a host itself says: git, docker, the process table and the trace, none of it through the product. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import type { Ec2Host } from '../lab/ec2-host.ts';
+import { isMutating } from '../lab/trace.ts';
+import { repository, state } from './stage.ts';
+
+export interface Evidence {
+  head: string;
+  branch: string;
+  /** `git status --porcelain` */
+  changes: string[];
+  /** `SERVICE IMAGE STATE`, sorted. */
+  services: string[];
+  /** Name → ID, without the names that the product keeps images under. */
+  images: Record<string, string>;
+  /** What the application says that it was built from; empty when it does not answer. */
+  commit: string;
+  /** The commit of the newest release record. */
+  recorded: string;
+  lease: string;
+  /** Deploys whose snapshot is still open. */
+  snapshots: string[];
+  /** Command lines of remote jobs that run. */
+  jobs: string[];
+}
+
+/** As root, past the wrappers and the network. */
+const script = `cd ${repository}
+export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*' GIT_OPTIONAL_LOCKS=0
+echo "head $(git rev-parse HEAD)"
+echo "branch $(git branch --show-current)"
+git status --porcelain | sed 's/^/changes /'
+docker ps -aq --filter label=com.docker.compose.project=app | xargs -r docker inspect --format \\
+  'services {{index .Config.Labels "com.docker.compose.service"}} {{.Image}} {{.State.Status}}'
+docker image ls --no-trunc --format 'images {{.Repository}}:{{.Tag}} {{.ID}}' | grep -v ' deploy-by-commit/\\|<none>'
+echo "health $(curl -s --max-time 3 http://localhost:8080/health.json)"
+echo "lease $(tr '\\n' ' ' 2>/dev/null <${state}/lease)"
+ls ${state}/snapshots 2>/dev/null | sed 's/^/snapshots /'
+cat ${state}/releases/*.json 2>/dev/null | sed 's/^/releases /;s/}{/}\\nreleases {/g'
+echo
+ps -eo pid=,args= | grep -E 'deploy-by-commit/jobs/[^ ]+/(runner|command)' | grep -v grep | sed 's/^/jobs /'
+true`;
+
+export async function evidence(ec2: Ec2Host): Promise<Evidence> {
+  const lines = (await ec2.sh(script)).split('\n');
+  const all = (key: string): string[] =>
+    lines.filter((line) => line.startsWith(`${key} `)).map((line) => line.slice(key.length + 1));
+  const one = (key: string): string => all(key)[0]?.trim() ?? '';
+  const releases = all('releases').map((line) => JSON.parse(line) as { sha: string; at: string });
+  return {
+    head: one('head'),
+    branch: one('branch'),
+    changes: all('changes'),
+    services: all('services').sort(),
+    images: Object.fromEntries(all('images').map((line) => line.split(' ') as [string, string])),
+    commit: one('health') === '' ? '' : ((JSON.parse(one('health')) as { commit?: string }).commit ?? ''),
+    recorded: releases.sort((a, b) => a.at.localeCompare(b.at)).at(-1)?.sha ?? '',
+    lease: one('lease'),
+    snapshots: all('snapshots'),
+    jobs: all('jobs'),
+  };
+}
+
+/** The host runs exactly this release, and nothing is left of any deploy: no lease, no process, no open snapshot. */
+export async function assertOneRelease(ec2: Ec2Host, sha: string): Promise<Evidence> {
+  const now = await evidence(ec2);
+  const { head, branch, commit, recorded, lease, snapshots, jobs, changes, services } = now;
+  const found = { head, branch, commit, recorded, lease, snapshots, jobs, changes, services };
+  assert.deepEqual(found, {
+    ...{ head: sha, branch: 'main', commit: sha, recorded: sha, lease: '', snapshots: [], jobs: [], changes: [] },
+    services: [`ticker ${now.images['busybox:1']} running`, `web ${now.images['app-web:latest']} running`],
+  });
+  assertNoOverlap(ec2);
+  return now;
+}
+
+/** What a restore owes: containers may be new, what they run may not. */
+export function assertSame(before: Evidence, after: Evidence): void {
+  const { snapshots: _, jobs: __, ...what } = before;
+  assert.deepEqual(
+    { ...after, snapshots: undefined, jobs: undefined },
+    { ...what, snapshots: undefined, jobs: undefined },
+  );
+}
+
+/** How often commands like this one were run by the host's users. */
+export const runs = ({ trace }: Ec2Host, pattern: RegExp): number =>
+  trace.read().filter(({ command }) => pattern.test(command)).length;
+
+export const builds = (ec2: Ec2Host): number => runs(ec2, /^docker compose .* build$/);
+export const starts = (ec2: Ec2Host): number => runs(ec2, /^docker compose .* up -d --remove-orphans$/);
+
+/** Commands of steps and of the compensation that change something. */
+const ofSteps = /^docker compose .* (build|pull|up)\b|^git .*(checkout|fetch|update-ref) |^docker tag /;
+
+/**
+ * None of them begins while another one runs. By the order of the trace's lines, not by a clock; one that has no end
+ * was killed.
+ */
+export function assertNoOverlap({ trace }: Ec2Host): void {
+  const lines = readFileSync(trace.file, 'utf8').split('\n');
+  const endOf = (pid: string, from: number) =>
+    lines.findIndex((line, at) => at > from && line.startsWith('end ') && line.split(' ')[2] === pid);
+  let busy: { until: number; command: string } | undefined;
+  for (const [at, line] of lines.entries()) {
+    const [, pid = '', command = ''] = /^start \S+ (\d+) (.*)$/.exec(line) ?? [];
+    if (!ofSteps.test(command) || !isMutating(command)) continue;
+    assert.ok(busy === undefined || at > busy.until, `${command} began while this ran: ${busy?.command}`);
+    busy = { until: endOf(pid, at), command };
+  }
+}
