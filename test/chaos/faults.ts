@@ -16,11 +16,18 @@ interface Fault {
 const ec2 = (lane: Lane, host: number) => lane.hosts[host] ?? (lane.hosts[0] as Lane['hosts'][number]);
 const onHost = (lane: Lane, host: number, command: string) => ec2(lane, host).sh(command);
 
-/** Processes of the remote job that runs, if one does: `pid sid`, its supervisor's among them. */
+/** Finds the remote job that runs, if one does; `members '!='` are its processes without the supervisor. */
 const ofJob = `session=
-for job in ${stateFolder}/jobs/*/; do
-  [ -f "$job/started" ] && ! [ -f "$job/status" ] && read -r session _ <"$job/pid" && name=$(basename "$job")
-done
+find_job() {
+  local job leader boot
+  for job in ${stateFolder}/jobs/*/; do
+    [ -f "$job/started" ] && ! [ -f "$job/status" ] && read -r leader _ boot <"$job/pid" || continue
+    [ "$boot" != "$(cat /proc/sys/kernel/random/boot_id)" ] || session=$leader name=$(basename "$job")
+  done
+  [ -n "$session" ]
+}
+# The one that a step has just asked for may come in a moment.
+for _ in {1..40}; do find_job && break; sleep 0.05; done
 [ -n "$session" ] || { echo 'no command runs'; exit 0; }
 members() { ps -eo pid=,sid= | awk -v s="$session" "\\$2 == s && \\$1 $1 s { print \\$1 }"; }
 `;

@@ -62,3 +62,16 @@ export function placesOf(stage: StageKind, ask: Ask, turnsBack: boolean): Place[
   // As often the one as the other.
   return [...inSteps, ...atGates, ...atGates];
 }
+
+/**
+ * Where a person may edit a file and nothing of it may be lost: not in the moment between the keeping of what is there
+ * and the checkout, which a gate would make as long as it likes, and git cannot close.
+ */
+export const editablePlaces: Place[] = [
+  { step: 'build', ms: 50 },
+  { step: 'build', ms: 400 },
+  { gate: 'build', when: 'before' },
+  { gate: 'up', when: 'before' },
+  { gate: 'up', when: 'after' },
+  { step: 'verify', ms: 150 },
+];

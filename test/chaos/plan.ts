@@ -3,7 +3,7 @@
  * Nothing in it names a commit or a process; the same plan finds other ones each time.
  */
 import fc from 'fast-check';
-import { type Activity, type Gate, placesOf } from './places.ts';
+import { type Activity, editablePlaces, type Gate, placesOf } from './places.ts';
 
 /** Which hosts a round plays on. */
 export const stageKinds = ['one host', 'two hosts', 'commands'] as const;
@@ -107,10 +107,14 @@ function planOn(stage: StageKind): fc.Arbitrary<Omit<Plan, 'seed' | 'round' | 's
     .chain(({ edit, faults, actors, asks, ...rest }) => {
       const all = [...faults, ...actors, ...asks];
       const places = placesOf(stage, rest.first, all.some(turnsBack));
-      return fc.array(fc.constantFrom(...places), { minLength: all.length, maxLength: all.length }).map((at) => ({
+      const placed = all.map((what) => {
+        const edits = 'actor' in what && what.actor === 'edit';
+        return fc.record({ at: fc.constantFrom(...(edits ? editablePlaces : places)), what: fc.constant(what) });
+      });
+      return fc.tuple(...placed).map((events) => ({
         ...(edit === undefined ? {} : { edit: edit as NonNullable<Plan['edit']> }),
         ...rest,
-        events: all.map((what, index) => ({ at: at[index] as Place, what })),
+        events,
       }));
     });
 }
