@@ -68,7 +68,8 @@ async function answerOf(deps: Deps, input: AskInput, run: Run): Promise<Partial<
       return { findings };
     }
     case 'logs': {
-      const script = runtime.logs(serviceName(question.service), question.lines);
+      const { service } = question;
+      const script = runtime.logs(service === undefined ? undefined : serviceName(service), question.lines);
       const { output, lines } = await program.call(input, {
         operation: 'read',
         args: [60, script],
@@ -77,9 +78,13 @@ async function answerOf(deps: Deps, input: AskInput, run: Run): Promise<Partial<
       });
       const code = lines.find(({ key }) => key === 'ended')?.value;
       if (code === '0') return { text: output };
-      throw new DeployError('CommandFailed', `${input.host.alias}: the logs of ${question.service} cannot be read.`, {
-        tail: output.slice(-2000),
-      });
+      throw new DeployError(
+        'CommandFailed',
+        `${input.host.alias}: the logs${service === undefined ? '' : ` of ${service}`} cannot be read.`,
+        {
+          tail: output.slice(-2000),
+        },
+      );
     }
     case 'unlock':
       return unlock(deps, input, question.force);

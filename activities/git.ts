@@ -21,10 +21,13 @@ export GIT_COMMITTER_NAME=deploy-by-commit GIT_COMMITTER_EMAIL=deploy-by-commit@
  * be seen: other users' processes do not tell where they are.
  */
 const clearStaleLocks = `clear_stale_locks() {
-  local process name
+  local process name stat
   for process in /proc/[0-9]*; do
     { read -r name <"$process/comm"; } 2>/dev/null || continue
     [ "$name" = git ] || continue
+    # A zombie works nowhere.
+    { read -r stat <"$process/stat"; } 2>/dev/null || continue
+    case $stat in *') Z '*) continue ;; esac
     if [ "$process/cwd" -ef . ]; then return 0; fi
     if [ -e "$process" ] && ! readlink "$process/cwd" >/dev/null; then return 0; fi
   done
@@ -129,8 +132,8 @@ export const fetchScript = ({ remote, branch }: RepositoryConfig): string =>
 `;
 
 /**
- * Says `candidate SHA` for each commit that a short SHA may mean, `sha`, `subject`, `allowed`, and `conflict PATH` for
- * each file that the checkout would overwrite.
+ * Says `candidate SHA` for each commit that a short SHA may mean, `sha`, `subject`, `allowed`, `lfs missing` when the
+ * checkout would leave pointers where files of Git LFS belong, and `conflict PATH` for each file that it would overwrite.
  */
 export const resolveScript = ({ remote, branch }: RepositoryConfig, commit: string | undefined): string =>
   `${prelude}${overwritten}tip=${quote(`refs/remotes/${remote}/${branch}`)}
@@ -147,6 +150,7 @@ echo "sha $sha"
 echo "subject $(git log -1 --format=%s "$sha")"
 if git merge-base --is-ancestor "$sha" "$tip"; then echo "allowed branch"
 elif git rev-parse --quiet --verify "refs/dbc/releases/$sha" >/dev/null; then echo "allowed release"; fi
+if git grep --quiet filter=lfs "$sha" -- ':(glob)**/.gitattributes' && [ -z "$(git config filter.lfs.process || git config filter.lfs.smudge)" ]; then echo "lfs missing"; fi
 if [ "$sha" != "$(git rev-parse --quiet --verify HEAD)" ]; then overwritten "$sha" | sed -n 1,20p | sed 's/^/conflict /'; fi
 `;
 

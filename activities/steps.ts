@@ -67,6 +67,15 @@ export async function fetch({ secrets }: Deps, input: FetchInput, run: Run): Pro
       hint: `Merge it into ${repository.branch}, or name a commit of that branch.`,
     });
   }
+  if (said('lfs').length > 0) {
+    throw new DeployError(
+      'PreflightFailed',
+      `${shortSha(sha)} keeps files in Git LFS, which ${host.alias} is not set up for.`,
+      {
+        hint: 'Install git-lfs on the host and run `git lfs install` there as the user who deploys.',
+      },
+    );
+  }
   const conflicts = said('conflict');
   if (conflicts.length > 0) throw overwrites(host.alias, sha, conflicts);
   return { sha, subject: said('subject')[0] ?? '' };
@@ -103,7 +112,10 @@ export async function build({ program, secrets }: Deps, input: BuildInput, run: 
   const runtime = runtimeFor(target.runtime);
   const project = projectOf(snapshot);
   const retained = input.retained?.sha === sha ? input.retained.images : [];
-  const context = { target: target.name, sha, deploy: input.deploy, project, snapshot: snapshot.runtime, retained };
+  const context = {
+    ...{ target: target.name, sha, deploy: input.deploy, project, snapshot: snapshot.runtime, retained },
+    upToDate: isUpToDate(input),
+  };
   const { result } = await run.job(input, {
     name: 'build',
     script: runtime.build(context),
@@ -131,13 +143,20 @@ export async function build({ program, secrets }: Deps, input: BuildInput, run: 
 
 export async function start(_deps: Deps, input: StartInput, run: Run): Promise<void> {
   const { target, sha, snapshot, deploy } = input;
-  const context = { target: target.name, sha, deploy, project: projectOf(snapshot) };
+  const context = { target: target.name, sha, deploy, project: projectOf(snapshot), upToDate: isUpToDate(input) };
   await run.job(input, {
     name: 'start',
     script: runtimeFor(target.runtime).start(context),
     deadlineMs: target.timeouts.startMs,
     onFailure: 'fail',
   });
+}
+
+function isUpToDate({ snapshot, sha, deploy }: StartInput): boolean {
+  const { runtime, manualChanges, baseline } = snapshot;
+  // An adopted snapshot tells of another time.
+  if (snapshot.sha !== sha || snapshot.deploy !== deploy || manualChanges.length > 0) return false;
+  return runtime.kind === 'commands' && runtime.running && baseline.every(({ passed }) => passed);
 }
 
 /**

@@ -12,7 +12,7 @@ import { formatDuration } from '../src/domain/duration.ts';
 import { shortSha } from '../src/domain/sha.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import { type Observation, observe } from './observe.ts';
-import { contextOf, part } from './restore.ts';
+import { contextOf, part, restoreServices } from './restore.ts';
 import type { Run } from './run.ts';
 import { projectOf, pruned } from './steps.ts';
 
@@ -116,18 +116,17 @@ export async function verify({ program, secrets }: Deps, input: VerifyInput, run
 }
 
 /**
- * Demands what the snapshot says: the commit, the manual changes, the services with their images, and every rule that
+ * Where `start` was not attempted nobody replaced a service, but a reboot or a restarted Docker engine may have stopped
+ * some: they are started first. Then it demands what the snapshot says: the commit, the manual changes, the services with their images, and every rule that
  * held then. Rules that were failing already are told, not held against the restore.
  */
-export async function verifyRestored(
-  { program, secrets }: Deps,
-  input: RestoreVerifyInput,
-  run: Run,
-): Promise<RestoreVerified> {
+export async function verifyRestored(deps: Deps, input: RestoreVerifyInput, run: Run): Promise<RestoreVerified> {
+  const { program, secrets } = deps;
   const { target, snapshot, rebuilt } = input;
   const runtime = runtimeFor(target.runtime);
   const project = projectOf(snapshot);
   const failedBefore = failedAtBaseline(snapshot);
+  if (!input.startAttempted) await restoreServices(deps, input, run);
   const { judged } = await untilSteady(input, run, `the restored release ${shortSha(snapshot.sha)}`, async () => {
     const now = await observe(program, secrets, runtime, input, {
       commit: snapshot.sha,

@@ -26,6 +26,7 @@ const checks: Record<string, () => Promise<Result>> = {
   types: () => run(bin('tsc'), ['-p', '.']),
   'lint, format': () => run(bin('biome'), ['check', '--colors=off', '.']),
   'unused code': () => run(bin('knip'), ['--no-progress']),
+  'import rule': () => run(process.execPath, ['--import', 'tsx', bin('mocha'), 'test/unit/import-rule.test.ts']),
   'shell scripts': shellScripts,
   'dead links': async () => {
     const dead = deadLinks(root, files);

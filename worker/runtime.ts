@@ -2,11 +2,15 @@ import { DefaultLogger, Runtime } from '@temporalio/worker';
 
 let installed = false;
 
+/** The SDK's words for a step or a deploy that ended in another way than it should. */
+const failures = /^(?:Activity|Workflow) (?:failed|completed as failed|cancelled|completed as cancelled)/i;
+
 /**
  * Temporal's native runtime, once a process: it logs warnings to us, and leaves signals alone, because Ctrl-C means an
- * abort here and not the end of the worker.
+ * abort here and not the end of the worker. `quietFailures` leaves out failed steps and deploys, for those who show them
+ * anyway.
  */
-export function quietRuntime(log: (line: string) => void): void {
+export function quietRuntime(log: (line: string) => void, { quietFailures = false } = {}): void {
   if (installed) return;
   installed = true;
   Runtime.install({
@@ -14,8 +18,11 @@ export function quietRuntime(log: (line: string) => void): void {
     // The native part's warnings too, instead of past us to standard error.
     telemetryOptions: { logging: { forward: {}, filter: 'WARN' } },
     logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
-      const error = meta?.['error'];
-      log(`${level.toLowerCase()}: ${message}${error ? `: ${String(error)}` : ''}`);
+      if (quietFailures && failures.test(message)) return;
+      const { error, workflowId, activityType } = meta ?? {};
+      const where = [workflowId, activityType].filter(Boolean).join(' ');
+      const why = error ? `: ${String(error)}` : '';
+      log(`${new Date().toISOString()} ${level.toLowerCase()}: ${where ? `${where}: ` : ''}${message}${why}`);
     }),
   });
 }

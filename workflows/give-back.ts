@@ -10,7 +10,8 @@ export interface Ending {
   aborted: boolean;
 }
 
-const refusals = new Set<ErrorType>([ErrorType.HostKeyMismatch, ErrorType.InvalidInput]);
+/** Answers of a host, or of us, that come before any lease could be taken. */
+const refusals = new Set<ErrorType>([ErrorType.HostKeyMismatch, ErrorType.InvalidInput, ErrorType.PreflightFailed]);
 
 /** The last thing on every host whose lease may be ours. A host that is gone keeps nobody from the outcome. */
 export async function giveLeaseBack(run: HostRun, ending: Ending): Promise<void> {
@@ -18,7 +19,8 @@ export async function giveLeaseBack(run: HostRun, ending: Ending): Promise<void>
   const { commit } = progress.view;
   const quarantine = quarantineOf(run, ending);
   try {
-    await lastWord(target, `${alias}: give the lease back`).releaseLease({
+    // Whether a lease was taken at all is not known where inspect did not say so.
+    await lastWord(target, `${alias}: give the lease back`, run.number > 0 ? 60_000 : 10_000).releaseLease({
       ...run.leased,
       closeSnapshots: run.settled,
       ...(quarantine ? { quarantine } : {}),
@@ -28,7 +30,11 @@ export async function giveLeaseBack(run: HostRun, ending: Ending): Promise<void>
     const { type, message } = problemOf(error);
     // A host that let us in at no time has given no lease.
     if (run.number === 0 && refusals.has(type)) return;
-    progress.warn(alias, [`the lease was not given back (${message}); the next deploy takes it over`]);
+    progress.warn(alias, [
+      run.number > 0
+        ? `the lease was not given back (${message}); the next deploy takes it over`
+        : `whether a lease was taken is not known (${message}); if so, the next deploy takes it over`,
+    ]);
   }
 }
 

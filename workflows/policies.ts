@@ -59,13 +59,13 @@ export function compensation(leftMs: number, summary: string): DeployActivities 
   });
 }
 
-/** Giving a lease back: worth a while, not worth holding the outcome up when the host is gone. */
-export function lastWord(target: TargetConfig, summary: string): DeployActivities {
+/** Giving a lease back: worth a while, not worth holding the outcome up for longer when the host is gone. */
+export function lastWord(target: TargetConfig, summary: string, mostMs: number): DeployActivities {
   return proxyActivities<DeployActivities>({
     ...onHost,
     summary,
     startToCloseTimeout: '1m',
-    scheduleToCloseTimeout: Math.min(target.timeouts.unreachableMs, 60_000),
+    scheduleToCloseTimeout: Math.min(target.timeouts.unreachableMs, mostMs),
     retry: { ...patient },
   });
 }

@@ -1,4 +1,4 @@
-import { isCancellation, patched, sleep } from '@temporalio/workflow';
+import { isCancellation, sleep } from '@temporalio/workflow';
 import type { RestoreInput } from '../src/contracts/activities.ts';
 import { ErrorType, type Problem } from '../src/contracts/errors.ts';
 import { formatDuration } from '../src/domain/duration.ts';
@@ -72,8 +72,7 @@ async function restoreOnce(run: HostRun, failedSha: string, pass: number, giveUp
   const { rebuilt } = input.buildAttempted
     ? await part('put the old images back').restoreImages(input)
     : { rebuilt: [] };
-  // Where they were not replaced, a reboot or a restarted Docker engine may have stopped them all the same.
-  if (input.startAttempted || patched('start-what-stopped')) await part('run the old release').restoreServices(input);
+  if (input.startAttempted) await part('run the old release').restoreServices(input);
   const { sha, rules, services, warnings } = await part(`verify ${shortSha(snapshot.sha)}`).verifyRestored({
     ...input,
     rebuilt,

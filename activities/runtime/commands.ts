@@ -2,13 +2,15 @@ import type { CommandsSnapshot, RuntimeSnapshot } from '../../src/contracts/host
 import type { CommandsRuntimeConfig } from '../../src/contracts/target.ts';
 import { quote } from '../../src/domain/shell-quote.ts';
 import { eraseNote, note } from './note.ts';
-import type { Runtime, RuntimeState, StepContext } from './port.ts';
+import type { ForwardContext, Runtime, RuntimeState, StepContext } from './port.ts';
 
 /** Your own scripts, systemd or pm2: hosts without Docker. A command's words are the operator's, run by bash. */
 export function commandsRuntime(config: CommandsRuntimeConfig): Runtime {
   const build = (context: StepContext) => (config.build ? `${environment(context)}${run(config.build)}` : ':\n');
+  const unlessUpToDate = (context: ForwardContext, script: string) => (context.upToDate ? upToDate : script);
   const start = (context: StepContext) => `${environment(context)}${run(config.start)}`;
-  const startNew = (context: StepContext) => `echo yes | ${note(context.deploy, 'started')}\n${start(context)}`;
+  const startNew = (context: StepContext) =>
+    `${environment(context)}echo yes | ${note(context.deploy, 'started')}\n${run(config.start)}`;
   const startUnlessRunning = (context: StepContext) =>
     `${environment(context)}if ! timeout 30 bash -c ${quote(config.status)} </dev/null; then ${run(config.start)}fi\n`;
   return {
@@ -17,8 +19,8 @@ out=$(timeout 30 bash -c ${quote(config.status)} 2>&1 </dev/null); code=$?
 echo "status $code $(printf '%s' "$out" | tail -c 4096 | base64 -w0)"
 `,
     parse,
-    build,
-    start: startNew,
+    build: (context) => unlessUpToDate(context, build(context)),
+    start: (context) => unlessUpToDate(context, startNew(context)),
     // Nothing keeps the old release's artefacts for us, so they are made again.
     restoreImages: (context) =>
       context.buildAttempted && context.snapshot.kind === 'commands' ? build(context) : ':\n',
@@ -43,9 +45,12 @@ echo "status $code $(printf '%s' "$out" | tail -c 4096 | base64 -w0)"
     logs: (service, lines) =>
       config.logs === undefined
         ? `echo 'no logs command is configured (commands.logs in deploy.yaml)'; exit 1\n`
-        : `set -o pipefail; bash -c ${quote(`${config.logs} "$@"`)} logs ${quote(service)} | tail -n ${lines}\n`,
+        : `set -o pipefail; DBC_SERVICE=${quote(service ?? '')} bash -c ${quote(config.logs)} logs ${quote(service ?? '')} 2>&1 | tail -n ${lines}\n`,
   };
 }
+
+/** Compose finds that out by itself. */
+const upToDate = 'echo "This commit runs already, and is healthy: nothing is done"\n';
 
 const environment = ({ sha, target, deploy }: StepContext): string =>
   `set -euo pipefail

@@ -39,7 +39,8 @@ export function composeRuntime(config: ComposeRuntimeConfig): Runtime {
     pruneReleases,
     pruneFailed: ({ project, deploy, snapshotDeploy }) =>
       `set -euo pipefail\n${removeTags(project, [...snapshotTags(deploy), ...snapshotTags(snapshotDeploy)].join('|'), '')}${removeDangling(project)}`,
-    logs: (service, lines) => `${compose(config.project)} logs --no-color --tail ${lines} -- ${quote(service)} 2>&1\n`,
+    logs: (service, lines) =>
+      `${compose(config.project)} logs --no-color --tail ${lines}${service === undefined ? '' : ` -- ${quote(service)}`} 2>&1\n`,
   };
 }
 

@@ -29,7 +29,7 @@ export interface Runtime {
   parse(output: string): RuntimeState;
   /** Keeps what runs now under names of our own, then builds. Services still run the old release. */
   build(context: BuildContext): string;
-  start(context: StepContext): string;
+  start(context: ForwardContext): string;
   /** Puts the images back under the names that the runtime uses; rebuilds what is gone. */
   restoreImages(context: RestoreContext): string;
   /**
@@ -48,7 +48,8 @@ export interface Runtime {
   pruneReleases(context: RecordContext): string;
   /** After a restore: drops what the failed release left, and the names under which its snapshot's images were kept. */
   pruneFailed(context: RestoreContext): string;
-  logs(service: string, lines: number): string;
+  /** Of one service, or of all. */
+  logs(service: string | undefined, lines: number): string;
 }
 
 export interface StepContext {
@@ -58,7 +59,12 @@ export interface StepContext {
   project: string | undefined;
 }
 
-export interface BuildContext extends StepContext {
+export interface ForwardContext extends StepContext {
+  /** The host ran this very commit when it was inspected, with nothing changed by hand and every health rule holding. */
+  upToDate: boolean;
+}
+
+export interface BuildContext extends ForwardContext {
   snapshot: RuntimeSnapshot;
   /** Images of an earlier release: used instead of a build when all are still there. */
   retained: Images;

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pc from 'picocolors';
 import { startDevServer } from '../../src/embedded/dev-server.ts';
 import { findTemporal } from '../../src/embedded/temporal-binary.ts';
+import { leaveSignalsAlone } from '../../test/lab/cleanup.ts';
 import { type Dbc, dbc } from './dbc.ts';
 import { startSandbox } from './sandbox.ts';
 
@@ -18,12 +19,25 @@ const began = Date.now();
 const dir = mkdtempSync(join(tmpdir(), 'dbc-demo-'));
 const cleanups: (() => Promise<void> | void)[] = [() => rmSync(dir, { recursive: true, force: true })];
 let failed = 0;
+let interrupted = false;
 
-async function cleanUp(): Promise<void> {
-  for (const end of cleanups.splice(0).reverse()) await end();
+let cleaning: Promise<void> | undefined;
+/** Once, whoever asks for it: Ctrl-C also ends what the play is waiting for, which then cleans up by itself. */
+function cleanUp(): Promise<void> {
+  cleaning ??= (async () => {
+    for (let end = cleanups.pop(); end; end = cleanups.pop()) {
+      // What cannot be ended must not keep the rest from being ended.
+      await Promise.resolve(end()).catch((error: unknown) => say(pc.red(`could not be cleaned up: ${String(error)}`)));
+    }
+  })();
+  return cleaning;
 }
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => void cleanUp().finally(() => process.exit(130)));
+leaveSignalsAlone();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    interrupted = true;
+    void cleanUp().finally(() => process.exit(130));
+  });
 }
 
 const say = (text = ''): void => console.log(text);
@@ -32,9 +46,13 @@ const act = (number: number, title: string): void => say(`\n${pc.bold(pc.cyan(`â
 try {
   await play();
   if (keep) await stay();
+} catch (error) {
+  // What the play waited for was ended by the same Ctrl-C.
+  if (!interrupted) throw error;
 } finally {
   await cleanUp();
 }
+if (interrupted) process.exit(130);
 say(
   `\n${failed === 0 ? pc.green('All five acts ended as they should') : pc.red(`${failed} of the claims did not hold`)}, in ${Math.round((Date.now() - began) / 1000)} s. Nothing is left behind.`,
 );
@@ -43,14 +61,10 @@ process.exit(failed === 0 ? 0 : 1);
 async function play(): Promise<void> {
   say(pc.bold('deploy-by-commit: the example application on a sandbox host'));
   const { path: binary } = await findTemporal({ log: (line) => say(pc.dim(line)) });
-  const [server, sandbox] = await Promise.all([
-    startDevServer({ binary, stateDir: dir, ui: true, log: say }),
-    startSandbox(dir),
-  ]);
-  cleanups.push(
-    () => server.stop(),
-    () => sandbox.stop(),
-  );
+  const server = await startDevServer({ binary, stateDir: dir, ui: true, log: say });
+  cleanups.push(() => server.stop());
+  const sandbox = await startSandbox(dir);
+  cleanups.push(() => sandbox.stop());
   for (const line of sandbox.about) say(pc.dim(`   ${line}`));
   say(pc.dim(`   Temporal's UI: ${server.uiUrl}`));
 

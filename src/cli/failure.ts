@@ -34,7 +34,10 @@ function failureOf(error: unknown): CommandFailure {
       exitCode: ExitCode.refused,
     };
   }
-  if (error instanceof NoDeploy) return { type: 'NoDeploy', message: error.message, exitCode: ExitCode.failed };
+  if (error instanceof NoDeploy) {
+    const { message, unknown } = error;
+    return { type: 'NoDeploy', message, exitCode: unknown ? ExitCode.usage : ExitCode.failed };
+  }
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return {
     type: 'Unexpected',

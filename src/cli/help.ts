@@ -24,6 +24,7 @@ const common = new Set(['--embedded', '--config', '--json', '--quiet', '--no-col
 
 export const exitCodes = `
 Which Temporal: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, … or Temporal's profile file.
+Links lead to the UI at TEMPORAL_UI, when that is set.
 
 Exit codes:
   0  succeeded                  3  an operator is needed: a host could not be put back

@@ -103,7 +103,7 @@ export function createProgram(done: (code: ExitCode) => void): CommandUnknownOpt
   dbc.addCommand(
     talking('logs', 'the last lines that a service wrote')
       .argument('<target>')
-      .argument('<service>')
+      .argument('[service]', 'default: all of them')
       .option('--tail <lines>', 'how many', '100')
       .action((target, service, flags) =>
         on(flags, async (terminal) => (await import('./commands/logs.ts')).logs(terminal, target, service, flags)),

@@ -32,10 +32,13 @@ export class TargetBusy extends Error {
   }
 }
 
-/** There is no deploy to abort or to watch. */
+/** There is no deploy to abort or to watch. `unknown`: there never was one of this target, as far as Temporal remembers. */
 export class NoDeploy extends Error {
-  constructor(message: string) {
+  readonly unknown: boolean;
+
+  constructor(message: string, { unknown = false } = {}) {
     super(message);
     this.name = 'NoDeploy';
+    this.unknown = unknown;
   }
 }

@@ -89,7 +89,7 @@ const commands = z.strictObject({
   stop: command,
   status: command.describe('Exits 0 when everything runs'),
   restart: command.optional(),
-  logs: command.optional(),
+  logs: command.optional().describe('For `dbc logs`; $DBC_SERVICE is the service that was asked for, or empty'),
 });
 
 const variables = z.array(variable, { error: 'a list of variables' });

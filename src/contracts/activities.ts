@@ -157,7 +157,7 @@ export type Question =
   | { ask: 'health' }
   | { ask: 'releases' }
   | { ask: 'doctor' }
-  | { ask: 'logs'; service: string; lines: number }
+  | { ask: 'logs'; service?: string; lines: number }
   | { ask: 'unlock'; force: boolean };
 
 export interface AskInput extends HostTask {

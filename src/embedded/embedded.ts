@@ -34,7 +34,7 @@ export interface Embedded {
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
   const { configPath, env, ui, log } = options;
-  quietRuntime(log);
+  quietRuntime(log, { quietFailures: true });
   const stateDir = options.stateDir ?? defaultStateDir(configPath);
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   const found = runningServer(stateDir);

@@ -97,11 +97,47 @@ describe('dbc, with a real host and a real Temporal', () => {
     }
     assert.match((await dbc('releases', 'production')).stdout, new RegExp(`\\* +${commits.next.slice(0, 7)}`));
     assert.match((await dbc('logs', 'production', 'app')).stdout, /^a line of app$/m);
+    assert.match((await dbc('logs', 'production')).stdout, /^a line of$/m);
+    const failing = await dbc('logs', 'production', 'absent');
+    assert.equal(failing.code, 1);
+    assert.match(failing.stderr, /a line of absent[\s\S]*ls: cannot access 'absent'/);
+  });
+
+  it('builds, starts and records nothing when the commit runs already', async () => {
+    const was = await sshOutput(host, 'cat app/.run/builds app/.run/starts app/.run/pid');
+    const { code, stdout } = await dbc('deploy', 'production', '--commit', commits.next);
+    assert.equal(code, 0);
+    assert.match(stdout, /Nothing had to change/);
+    assert.equal(await sshOutput(host, 'cat app/.run/builds app/.run/starts app/.run/pid'), was);
+  });
+
+  it('lets doctor end what a terminated deploy left: its command, its lease and what it kept for a restore', async () => {
+    const deploy = startDbc(['deploy', 'production', '--commit', commits.slow], temporal.env);
+    await until(() => deploy.said().includes('Building images...'), { timeoutMs: 20_000 });
+    // The brackets keep the pattern from finding the shell that looks for it.
+    const jobs = () => sshOutput(host, `pgrep -f '${host.home}.*/[j]obs/.*/command' || true`);
+    await until(async () => (await jobs()) !== '', { timeoutMs: 20_000 });
+    await client.workflow.getHandle('deploy/production').terminate('a test');
+    assert.equal((await deploy.done).code, 3);
+    const { stdout } = await dbc('doctor', 'production');
+    assert.match(stdout, /died holding the lease; the lease is free now/);
+    assert.match(stdout, /ended the remote command \S+\.build\.0/);
+    assert.match(stdout, /left the host half changed; `dbc rollback production` leads back to/);
+    assert.equal(await jobs(), '');
+    // Put in order by hand, it is not restored over.
+    await sshOutput(host, `git -C app checkout -q -B main ${commits.next}`);
+    const again = await dbc('doctor', 'production');
+    assert.match(again.stdout, /left the host in order; what it had kept for a restore was removed/);
+    assert.equal(await sshOutput(host, 'ls app/.git/deploy-by-commit/snapshots'), '');
+    assert.equal(await sshOutput(host, 'git -C app for-each-ref refs/dbc/snapshot'), '');
+    assert.match((await dbc('doctor', 'production')).stdout, /web-1 .*ready for a deploy/);
   });
 
   it('refuses an unknown target and an unknown commit with exit code 2, and changes nothing', async () => {
     const target = await dbc('deploy', 'productoin');
     assert.deepEqual([target.code, /Did you mean "production"/.test(target.stdout)], [2, true]);
+    const never = await dbc('status', 'nowhere');
+    assert.deepEqual([never.code, never.stderr.includes('Temporal knows no deploy of nowhere')], [2, true]);
     const question = await dbc('health', 'productoin');
     assert.deepEqual([question.code, /Did you mean "production"/.test(question.stderr)], [2, true]);
     assert.equal((await dbc('deploy', 'production', '--commit', 'deadbeef')).code, 2);
@@ -148,7 +184,7 @@ targets:
     hosts: [{ name: web-1, address: ${host.address}, user: ${host.user}, port: ${host.port} }]
     ssh: { privateKey: { file: ${privateKeyPath} }, knownHosts: ${knownHostsPath} }
     repository: { path: ${home}/app, branch: main }
-    commands: { build: ./build, start: ./start, stop: ./stop, status: ./status, logs: echo a line of }
+    commands: { build: ./build, start: ./start, stop: ./stop, status: ./status, logs: 'echo a line of $DBC_SERVICE; [ "$DBC_SERVICE" != absent ] || ls absent' }
     wait: 0
     health:
       - { name: system, url: "${healthUrl}", expect: { commit: body.commit == commit } }

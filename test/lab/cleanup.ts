@@ -7,6 +7,12 @@ type Cleanup = () => void;
 
 const pending = new Set<Cleanup>();
 let installed = false;
+let signalsAreOurs = true;
+
+/** For a program that ends by itself on a signal, after it has cleaned up what takes longer. */
+export function leaveSignalsAlone(): void {
+  signalsAreOurs = false;
+}
 
 /**
  * `end` must be synchronous: nothing else runs while a process exits. The last registered runs first.
@@ -21,7 +27,9 @@ export function atExit(end: Cleanup): () => void {
       ['SIGTERM', 15],
       ['SIGHUP', 1],
     ] as const) {
-      process.on(signal, () => process.exit(128 + number));
+      process.on(signal, () => {
+        if (signalsAreOurs) process.exit(128 + number);
+      });
     }
   }
   pending.add(end);

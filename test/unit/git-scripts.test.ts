@@ -222,6 +222,17 @@ describe('the scripts about the checkout', () => {
       assert.ok(resolve(feature).includes('allowed release'));
     });
 
+    it('say when files of Git LFS would come as pointers', () => {
+      const lfs = 'lfs missing';
+      assert.ok(!resolve().includes(lfs));
+      const big = commit({ 'deep/.gitattributes': '*.bin filter=lfs diff=lfs merge=lfs -text\n' }, 'big files');
+      git(work, 'push', '--quiet', 'origin', 'HEAD:main');
+      pass(fetchScript(repository()));
+      assert.ok(resolve(big).includes(lfs));
+      onHost('config', 'filter.lfs.process', 'git-lfs filter-process');
+      assert.ok(!resolve(big).includes(lfs));
+    });
+
     it('name the files that the commit would overwrite', () => {
       write(host, { 'new.txt': 'mine' });
       assert.equal(resolve().at(-1), 'conflict new.txt');

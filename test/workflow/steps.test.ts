@@ -19,8 +19,8 @@ const forward: Step[] = ['inspect', 'fetch', 'reset', 'build', 'start', 'verify'
 const undone: Record<string, Step[]> = {
   inspect: [],
   fetch: [],
-  reset: ['retakeLease', 'restoreCheckout', 'restoreServices', 'verifyRestored'],
-  build: ['retakeLease', 'restoreCheckout', 'restoreImages', 'restoreServices', 'verifyRestored'],
+  reset: ['retakeLease', 'restoreCheckout', 'verifyRestored'],
+  build: ['retakeLease', 'restoreCheckout', 'restoreImages', 'verifyRestored'],
   start: ['retakeLease', 'restoreCheckout', 'restoreImages', 'restoreServices', 'verifyRestored'],
   verify: ['retakeLease', 'restoreCheckout', 'restoreImages', 'restoreServices', 'verifyRestored'],
 };

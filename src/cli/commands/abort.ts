@@ -41,7 +41,8 @@ export function abort(terminal: Terminal, target: string, flags: AbortFlags): Pr
 
 async function running(client: DeployClient, target: string): Promise<Status> {
   const status = await client.progress(target);
-  if (!status) throw new NoDeploy(`There is nothing to abort: Temporal knows no deploy of ${target}.`);
+  if (!status)
+    throw new NoDeploy(`There is nothing to abort: Temporal knows no deploy of ${target}.`, { unknown: true });
   const { view, open, closedAs } = status;
   if (open) return cleaned(status);
   throw new NoDeploy(

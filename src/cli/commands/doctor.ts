@@ -91,8 +91,12 @@ function aboutHost({ host, address, findings, problem }: Answer): Finding[] {
     return [{ level: 'error', about, message: `${type}: ${message}`, ...(hint ? { hint } : {}) }];
   }
   const { errors = [], warnings = [] } = findings ?? {};
-  if (errors.length + warnings.length === 0) return [{ level: 'ok', about, message: 'ready for a deploy' }];
+  const looked = 'host key, login, checkout, remote, disk, memory, runtime and env file were looked at';
+  if (errors.length + warnings.length === 0) {
+    return [{ level: 'ok', about, message: `ready for a deploy (${looked})` }];
+  }
   return [
+    { level: 'ok', about, message: looked },
     ...errors.map((message): Finding => ({ level: 'error', about, message })),
     ...warnings.map((message): Finding => ({ level: 'warning', about, message })),
   ];

@@ -8,15 +8,15 @@ export interface LogsFlags extends TemporalFlags {
   tail: string;
 }
 
-/** `dbc logs`: the last lines that a service wrote. */
+/** `dbc logs`: the last lines that a service wrote, or all of them. */
 export async function logs(
   terminal: Terminal,
   target: string,
-  service: string,
+  service: string | undefined,
   { tail, ...flags }: LogsFlags,
 ): Promise<ExitCode> {
   const lines = wholeNumber('--tail', tail, 1, 10_000);
-  const question = { ask: 'logs', service: serviceName(service), lines } as const;
+  const question = { ask: 'logs', ...(service === undefined ? {} : { service: serviceName(service) }), lines } as const;
   return askHosts(terminal, target, question, flags, {
     lines: ({ text = '' }) => (text === '' ? [] : text.replace(/\n$/, '').split('\n')),
   });

@@ -32,7 +32,7 @@ async function allTargets(terminal: Terminal, { client }: Session): Promise<Exit
 async function oneTarget(terminal: Terminal, session: Session, target: string): Promise<ExitCode> {
   const { client } = session;
   const found = await client.progress(target);
-  if (!found) throw new NoDeploy(`Temporal knows no deploy of ${target}.`);
+  if (!found) throw new NoDeploy(`Temporal knows no deploy of ${target}.`, { unknown: true });
   const now = cleaned(found);
   const last = cleaned(await client.listDeploys({ target, limit: 6 })).filter(({ runId }) => runId !== now.ref.runId);
   const link = session.link(now.ref);
@@ -41,6 +41,7 @@ async function oneTarget(terminal: Terminal, session: Session, target: string): 
     return ExitCode.succeeded;
   }
   terminal.print(...statusLines(now, terminal.colors, Date.now(), link));
+  if (now.open && session.embedded) terminal.print('  It is unfinished; the command that started it goes on with it.');
   if (last.length > 0) terminal.print('', 'Before:', ...deployTable(last, terminal.colors));
   return ExitCode.succeeded;
 }

@@ -12,7 +12,7 @@ import type { Terminal } from '../terminal.ts';
 export function watch(terminal: Terminal, target: string, flags: TemporalFlags): Promise<ExitCode> {
   return withSession(terminal, flags, async (session) => {
     const found = await session.client.progress(target);
-    if (!found) throw new NoDeploy(`Temporal knows no deploy of ${target}.`);
+    if (!found) throw new NoDeploy(`Temporal knows no deploy of ${target}.`, { unknown: true });
     const status = cleaned(found);
     if (!status.open) return conclude(terminal, session, status.ref, status);
     const mode = session.embedded ? 'abort' : 'leave';
