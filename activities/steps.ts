@@ -168,9 +168,9 @@ export async function record({ program }: Deps, input: RecordInput, run: Run): P
   // A try that hangs must leave time for another one.
   const tryMs = target.timeouts.recordMs / 4;
   const written = await program.call(input, {
-    operation: 'write',
-    args: [number, 'create', releasePath(release), base64(JSON.stringify(release))],
-    then: [['overview']],
+    operation: 'spend_ballast',
+    args: [number],
+    then: [['write', number, 'create', releasePath(release), base64(JSON.stringify(release))], ['overview']],
     timeoutMs: tryMs,
   });
   refuseLostLease(input, written);
