@@ -165,11 +165,13 @@ function isUpToDate({ snapshot, sha, deploy }: StartInput): boolean {
  */
 export async function record({ program }: Deps, input: RecordInput, run: Run): Promise<Recorded> {
   const { target, release, number, deploy } = input;
+  // A try that hangs must leave time for another one.
+  const tryMs = target.timeouts.recordMs / 4;
   const written = await program.call(input, {
-    operation: 'write',
-    args: [number, 'create', releasePath(release), base64(JSON.stringify(release))],
-    then: [['overview']],
-    timeoutMs: target.timeouts.recordMs,
+    operation: 'spend_ballast',
+    args: [number],
+    then: [['write', number, 'create', releasePath(release), base64(JSON.stringify(release))], ['overview']],
+    timeoutMs: tryMs,
   });
   refuseLostLease(input, written);
   const { releases, snapshots } = parseStateFiles(written);
@@ -191,7 +193,7 @@ export async function record({ program }: Deps, input: RecordInput, run: Run): P
   await run.job(input, {
     name: 'record',
     script: keepCommitScript(release.sha) + runtime.keep(context),
-    deadlineMs: target.timeouts.recordMs,
+    deadlineMs: tryMs,
     onFailure: 'again',
   });
   const warnings = await pruned(run, input, 'prune', pruneReleaseRefsScript(kept) + runtime.pruneReleases(context));

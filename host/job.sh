@@ -122,6 +122,8 @@ settle() {
 say_end_of_job() {
   { read -r code seconds <"$job/status"; } 2>/dev/null || fail CommandFailed "$job/status cannot be read"
   [ -s "$job/result" ] && say result "$(head -c 262144 "$job/result" | base64 -w0)"
+  # A command that failed on a full disk could not write its reason there either.
+  [ "$code" = 0 ] || say free "$(df -Pk "$state" | awk 'NR == 2 { print $4 }')"
   say ended "$code" "$seconds"
 }
 

@@ -72,6 +72,14 @@ set_ballast_aside() {
     head -c 16777216 /dev/zero >"$state/ballast" 2>/dev/null || rm -f "$state/ballast"
 }
 
+# spend_ballast NUMBER: for a release that is to be recorded, after which there is nothing to put back.
+op_spend_ballast() {
+  lock
+  require_lease "$1"
+  rm -f "$state/ballast"
+  unlock
+}
+
 op_lease() {
   read_lease
   say_lease

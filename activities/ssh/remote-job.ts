@@ -39,7 +39,12 @@ interface End {
   code: string;
   seconds: number;
   result: string;
+  /** What is left of the disk, when it failed. KiB. */
+  freeKb?: number;
 }
+
+/** With less than this a disk is full. KiB. */
+const fullKb = 1024;
 
 /** A host that starts none of so many jobs in a row will not start the next one either. */
 const startsTried = 3;
@@ -113,11 +118,13 @@ function endOf(task: LeasedTask, answer: HostAnswer): End {
   if (!ended) throw new DeployError('SshUnavailable', `${task.host.alias}: the host does not say how the job ended`);
   const [code = '', seconds = '0'] = ended.value.split(' ');
   const result = Buffer.from(find(answer, 'result')?.value ?? '', 'base64').toString('utf8');
-  return { code, seconds: Number(seconds), result };
+  const free = find(answer, 'free')?.value;
+  return { code, seconds: Number(seconds), result, ...(free ? { freeKb: Number(free) } : {}) };
 }
 
 function failureOf(task: LeasedTask, spec: JobSpec, end: End, tail: string): DeployError {
-  const where = `${spec.name} on ${task.host.alias}`;
+  const full = end.freeKb !== undefined && end.freeKb < fullKb;
+  const where = `${spec.name} on ${task.host.alias}${full ? ' (its disk is full)' : ''}`;
   const more = { tail, hint: `The whole log is on the host, in the repository's .git/deploy-by-commit/jobs.` };
   if (end.code === 'gone') {
     return new DeployError(

@@ -1,6 +1,7 @@
 /** A host whose only disk runs full in mid-deploy: the deploy fails and says so, and the restore finds the room it needs. */
 import assert from 'node:assert/strict';
 import { needs } from '../lab/needs.ts';
+import { sshOutput } from '../lab/ssh-client.ts';
 import { runCell } from './cell.ts';
 import { chosen } from './chosen.ts';
 import { assertOneRelease, evidence } from './evidence.ts';
@@ -13,10 +14,11 @@ describe('a deploy survives', function () {
   this.timeout(240_000);
   needs('docker', 'compose', 'namespaces', 'sshd', 'base-images');
   let stage: FaultStage;
-  /** Up to the last block, the ones that are kept for root too. */
+  /** By the user, who may not have the blocks that are kept for root. */
   const fill = () =>
-    stage.ec2.sh(
-      'dd if=/dev/zero of=/home/filler bs=1M 2>/dev/null; dd if=/dev/zero of=/home/last bs=1K 2>/dev/null; true',
+    sshOutput(
+      stage.ec2,
+      'dd if=/dev/zero of=filler bs=1M 2>/dev/null; dd if=/dev/zero of=last bs=1K 2>/dev/null; true',
     );
   before(async () => {
     stage = await startFaultStage({ diskMb: 900 });
@@ -24,7 +26,7 @@ describe('a deploy survives', function () {
   });
   after(() => stage?.down());
   afterEach(async function () {
-    await stage.ec2.sh('rm -f /home/filler /home/last');
+    await stage.ec2.sh('rm -f /home/ubuntu/filler /home/ubuntu/last');
     await putInOrder(stage, { deploy: this.currentTest?.state === 'failed' });
   });
 

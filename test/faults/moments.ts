@@ -90,8 +90,8 @@ export const moments: Moment[] = [
     'in mid-build',
     false,
     ({ ec2 }) =>
-      () =>
-        midBuild(ec2),
+      (handle) =>
+        midBuild(ec2, handle),
     { build: buildWaits },
   ),
   moment('start', 'in start', true, through([up])),
