@@ -14,7 +14,7 @@ export function oneRelease(seen: Seen, host: number): string[] {
   const last = had.at(-1);
   const say = (problems: string[]) =>
     problems.map((each) => `host ${host}, after ${last?.report.outcome ?? 'nothing'}: ${each}`);
-  if (last === undefined) return isUnclear(seen, host) ? [] : say(sameAs(seen, host, was, now));
+  if (last === undefined) return isUnclear(seen, host) ? [] : say(sameAs(seen, host, was, now, true));
   const { report, view } = last;
   const found: string[] = [];
   if (view.verified && view.now !== now.head) {
@@ -31,14 +31,19 @@ export function oneRelease(seen: Seen, host: number): string[] {
     // Between two deploys of the round nobody has looked.
     return say([...found, ...runs(plan.stage, now, view.before ?? '', stopped)]);
   }
-  return say([...found, ...sameAs(seen, host, was, now)]);
+  // What was restored was looked at; what was only inspected was not.
+  const excused = !view.verified || stopped;
+  return say([...found, ...sameAs(seen, host, was, now, excused)]);
 }
 
 /** Where nobody can say what a host must be: the lease was lost, or the deploy was terminated or gave up. */
 export function isUnclear({ deploys, events }: Seen, host: number): boolean {
   if (deploys.some(({ report }) => report === undefined)) return true;
   if (events.some(({ what, began }) => began && 'actor' in what && what.actor === 'unlock')) return true;
-  return deploys.some(({ report }) => report?.outcome === 'needs-operator' && host in (report.hosts ?? []));
+  return deploys.some(({ report }) => {
+    const view = report?.hosts[host];
+    return report?.outcome === 'needs-operator' && view !== undefined && !view.verified;
+  });
 }
 
 interface Had {
@@ -79,13 +84,13 @@ const expectedServices = (stage: StageKind, { images }: HostEvidence): string[] 
     ? ['app - running']
     : [`ticker ${images['busybox:1']} running`, `web ${images['app-web:latest']} running`];
 
-function sameAs({ events }: Seen, host: number, was: HostEvidence, now: HostEvidence): string[] {
+/** `excused`: a reboot in a deploy that changed nothing, or after its last look, is nobody's to repair. */
+function sameAs({ events }: Seen, host: number, was: HostEvidence, now: HostEvidence, excused: boolean): string[] {
   const edited = events.some(({ what, began }) => began && 'actor' in what && what.actor === 'edit');
-  const stopped = events.some((event) => stops(event, host));
+  const stopped = excused && events.some((event) => stops(event, host));
   const keys: (keyof HostEvidence)[] = [
     ...(['head', 'branch', 'images', 'recorded'] as const),
     ...(edited ? [] : (['changes'] as const)),
-    // A reboot in a deploy that changed nothing, or after its last look, is nobody's to repair.
     ...(stopped ? [] : (['services', 'app'] as const)),
   ];
   return keys.flatMap((key) =>
