@@ -63,6 +63,8 @@ export function placesOf(stage: StageKind, ask: Ask, turnsBack: boolean): Place[
   return [...inSteps, ...atGates, ...atGates];
 }
 
+export const isInJob = (place: Place): boolean => 'gate' in place && !['a lock', 'looking'].includes(place.gate);
+
 /**
  * Where a person may edit a file and nothing of it may be lost: not in the moment between the keeping of what is there
  * and the checkout, which a gate would make as long as it likes, and git cannot close.

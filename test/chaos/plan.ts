@@ -3,7 +3,7 @@
  * Nothing in it names a commit or a process; the same plan finds other ones each time.
  */
 import fc from 'fast-check';
-import { type Activity, editablePlaces, type Gate, placesOf } from './places.ts';
+import { type Activity, editablePlaces, type Gate, isInJob, placesOf } from './places.ts';
 
 /** Which hosts a round plays on. */
 export const stageKinds = ['one host', 'two hosts', 'commands'] as const;
@@ -108,8 +108,8 @@ function planOn(stage: StageKind): fc.Arbitrary<Omit<Plan, 'seed' | 'round' | 's
       const all = [...faults, ...actors, ...asks];
       const places = placesOf(stage, rest.first, all.some(turnsBack));
       const placed = all.map((what) => {
-        const edits = 'actor' in what && what.actor === 'edit';
-        return fc.record({ at: fc.constantFrom(...(edits ? editablePlaces : places)), what: fc.constant(what) });
+        const there = placesFor(what, places);
+        return fc.record({ at: fc.constantFrom(...there), what: fc.constant(what) });
       });
       return fc.tuple(...placed).map((events) => ({
         ...(edit === undefined ? {} : { edit: edit as NonNullable<Plan['edit']> }),
@@ -117,6 +117,13 @@ function planOn(stage: StageKind): fc.Arbitrary<Omit<Plan, 'seed' | 'round' | 's
         events,
       }));
     });
+}
+
+function placesFor(what: Happening, places: readonly Place[]): readonly Place[] {
+  if ('actor' in what && what.actor === 'edit') return editablePlaces;
+  // Where a command is held there is one to kill.
+  if ('fault' in what && /^(command|supervisor)/.test(what.fault)) return places.filter(isInJob);
+  return places;
 }
 
 const turnsBack = (what: Happening): boolean => 'actor' in what && ['abort', 'cancel'].includes(what.actor);
