@@ -84,7 +84,7 @@ export function makePlan(seed: number, round: number): Plan {
   const spread = Math.imul(seed * 1_000_003 + round, 0x9e3779b1);
   const [plan] = fc.sample(fc.noBias(planOn(stage)), { seed: spread, numRuns: 1 });
   if (plan === undefined) throw new Error('no plan was made');
-  return { seed, round, stage, ...plan };
+  return { seed, round, stage, ...structuredClone(plan) };
 }
 
 /** Two hosts take twice the time, so their turn comes less often. */

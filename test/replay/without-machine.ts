@@ -2,5 +2,6 @@
 export function withoutMachine(key: string, value: unknown): unknown {
   if (key === 'identity') return 'recorder';
   if (key === 'stackTrace') return '';
-  return value;
+  // Names of sticky task queues, `PID@HOST-…`.
+  return typeof value === 'string' ? value.replace(/^\d+@[\w.]+(-[\w.]+)*/, 'recorder') : value;
 }
