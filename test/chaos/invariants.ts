@@ -64,6 +64,8 @@ function expectedOutcomes({ deploys, events, plan }: Seen): string[] {
     const { outcome } = report ?? {};
     const why = `${id} ended ${outcome}: ${JSON.stringify(report?.failure)}`;
     if (outcome === undefined) return did('terminate') > 0 ? [] : [`${id} was terminated by nobody`];
+    if ((outcome === 'superseded' || outcome === 'needs-operator') && !report?.failure)
+      return [`${why}, without a reason`];
     if (outcome === 'superseded' && did('unlock', 'terminate') === 0) return [why];
     if (outcome === 'needs-operator' && did('abort', 'cancel') < 2) return [why];
     if (outcome === 'aborted' && did('abort', 'cancel') === 0) return [why];

@@ -114,7 +114,18 @@ describe('what chaos looks for', () => {
       }),
       /after the abort/,
     ],
-    'an operator who is called for nothing': [seen('needs-operator'), /ended needs-operator/],
+    'an operator who is not told why': [seen('needs-operator'), /without a reason/],
+    'an operator who is called for nothing': [
+      seen('needs-operator', {
+        deploys: [
+          {
+            ...{ id: 'deploy', target: 'production', lastRun: 'run' },
+            report: report('needs-operator', { failure: { type: 'RestoreFailed', message: 'it does not start' } }),
+          },
+        ],
+      }),
+      /ended needs-operator.*it does not start/,
+    ],
     'a good commit that is rolled back for nothing': [seen('rolled-back', { plan }), /ended rolled-back/],
     'an edit that is nowhere': [
       seen('succeeded', { edits: [{ text: 'by hand', host: 0, before: true, places: [] }] }),
