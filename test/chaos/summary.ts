@@ -16,7 +16,11 @@ export class Summary {
 
   round(plan: Plan, seen: Seen | undefined, broken: readonly string[]): void {
     this.rounds++;
-    for (const { what, began } of seen?.events ?? []) if (began !== undefined) count(this.events, nameOf(what));
+    for (const { what, began, note = '' } of seen?.events ?? []) {
+      // It came too late for something to happen to, as an abort after the end.
+      const inVain = began === undefined || note === 'no command runs' || note.startsWith('failed:');
+      if (!inVain) count(this.events, nameOf(what));
+    }
     for (const { report } of seen?.deploys ?? []) count(this.outcomes, report?.outcome ?? 'terminated');
     this.add(`seed ${plan.seed} round ${plan.round}`, broken);
   }
