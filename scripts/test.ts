@@ -13,7 +13,7 @@ import { type NeedName, whyMissing } from '../test/lab/needs.ts';
 import { findTestServer } from '../test/lab/test-server.ts';
 
 /** The quick ones first: a mistake shows as early as it can. Folders that are not named here come last. */
-const order = ['unit', 'workflow', 'replay', 'lab', 'ssh', 'e2e', 'faults'];
+const order = ['unit', 'workflow', 'replay', 'lab', 'ssh', 'e2e', 'faults', 'chaos'];
 
 const root = resolve(import.meta.dirname, '..');
 const log = (line: string) => console.error(line);

@@ -8,6 +8,7 @@ import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { WorkflowType } from '../../src/contracts/temporal.ts';
 import { ended, Lab, type StartOptions, untilPhase } from '../workflow/lab.ts';
 import { aborted, cancelled, fails, Model, oldSha, release, snapshotOf } from '../workflow/model.ts';
+import { withoutMachine } from './without-machine.ts';
 
 const folder = join(import.meta.dirname, 'histories');
 const type = WorkflowType.rollback;
@@ -67,13 +68,6 @@ function leftHalfChanged(): Model {
   const model = new Model();
   model.host().leftover = snapshotOf('dead', 'a'.repeat(40));
   return model;
-}
-
-/** Histories tell nothing of the machine that they were recorded on. */
-function withoutMachine(key: string, value: unknown): unknown {
-  if (key === 'identity') return 'recorder';
-  if (key === 'stackTrace') return '';
-  return value;
 }
 
 const lab = await Lab.realTime();

@@ -1,0 +1,72 @@
+/** The histories that chaos made: they must replay on today's workflows, and tell no secret. */
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { Worker } from '@temporalio/worker';
+import { deployWorkflowId } from '../../src/contracts/temporal.ts';
+import { quietRuntime } from '../../worker/runtime.ts';
+import { withoutMachine } from '../replay/without-machine.ts';
+import { workflowBundle } from '../workflow/bundle.ts';
+import { secret } from './application.ts';
+import type { Lane } from './lane.ts';
+import { nameOf, type Seen } from './round.ts';
+
+interface StoredHistory {
+  workflowId: string;
+  runId: string;
+  json: string;
+}
+
+export async function historiesOf({ client }: Lane): Promise<StoredHistory[]> {
+  const found: StoredHistory[] = [];
+  for await (const { workflowId, runId } of client.workflow.list()) {
+    const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+    found.push({ workflowId, runId, json: historyToJSON(history) });
+  }
+  return found;
+}
+
+/** What is wrong with them, a sentence each. */
+export async function brokenHistories(histories: readonly StoredHistory[]): Promise<string[]> {
+  const broken = histories
+    .filter(({ json }) => decoded(json).includes(secret))
+    .map(({ workflowId, runId }) => `the planted secret is in the history of ${workflowId} ${runId}`);
+  for (const { workflowId, runId, json } of histories) {
+    const bad = /NON_DETERMINISTIC_ERROR|WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE/.exec(json);
+    if (bad) broken.push(`${workflowId} ${runId}: ${bad[0]}`);
+  }
+  quietRuntime(() => {});
+  const replays = Worker.runReplayHistories(
+    { workflowBundle: await workflowBundle() },
+    histories.map(({ workflowId, json }) => ({ workflowId, history: JSON.parse(json) as { events: object[] } })),
+  );
+  for await (const { workflowId, runId, error } of replays) {
+    if (error) broken.push(`${workflowId} ${runId} does not replay: ${error.message}`);
+  }
+  return broken;
+}
+
+/** Keeps the histories of a round for test/replay, one for each way in which a deploy ended after such a fault. */
+export async function keepHistories({ client }: Lane, { deploys, events }: Seen, folder: string): Promise<void> {
+  const worthKeeping = ['worker killed', 'worker stopped', 'Temporal killed', 'host rebooted', 'reset', 'unlock'];
+  const happened = events.filter(({ began }) => began !== undefined).map(({ what }) => nameOf(what));
+  for (const what of worthKeeping.filter((each) => happened.includes(each))) {
+    for (const { target, lastRun, report } of deploys) {
+      if (!report || report.outcome === 'not-applied') continue;
+      const file = join(folder, `chaos-${report.outcome}-${what.toLowerCase().replaceAll(' ', '-')}.json`);
+      if (existsSync(file)) continue;
+      const history = await client.workflow.getHandle(deployWorkflowId(target), lastRun).fetchHistory();
+      writeFileSync(file, `${JSON.stringify(JSON.parse(historyToJSON(history)), withoutMachine)}\n`);
+    }
+  }
+}
+
+/** With every payload's bytes beside it. */
+function decoded(json: string): string {
+  const payloads: string[] = [];
+  JSON.parse(json, (key, value: unknown) => {
+    if (key === 'data' && typeof value === 'string') payloads.push(Buffer.from(value, 'base64').toString('utf8'));
+    return value;
+  });
+  return [json, ...payloads].join('\n');
+}
