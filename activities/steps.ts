@@ -219,7 +219,11 @@ export async function pruned(run: Run, task: LeasedTask, name: string, script: s
   }
 }
 
-/** The last thing on every host, whatever the outcome. A lease that is somebody else's by now is left alone. */
+/**
+ * The last thing on every host, whatever the outcome. A lease that is somebody else's by now is left alone.
+ *
+ * @throws DeployError CommandFailed when the lease was given back and something else could not be written
+ */
 export async function releaseLease({ program }: Deps, input: ReleaseLeaseInput): Promise<void> {
   const { number, deploy, quarantine, clearQuarantine } = input;
   const operations: (string | number)[][] = [];
@@ -234,7 +238,13 @@ export async function releaseLease({ program }: Deps, input: ReleaseLeaseInput):
     if (remove.length > 0) operations.push(['remove', number, ...remove]);
     operations.push(['prune', number, input.target.retain.jobs, deploy]);
   }
-  await giveLease(program, input, operations);
+  try {
+    await giveLease(program, input, operations);
+  } catch (error) {
+    // What cannot be written (the disk is full) must not keep the lease from being given back.
+    if (error instanceof DeployError && error.type === 'CommandFailed') await giveLease(program, input);
+    throw error;
+  }
 }
 
 export function projectOf({ runtime }: Snapshot): string | undefined {

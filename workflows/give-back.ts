@@ -30,6 +30,10 @@ export async function giveLeaseBack(run: HostRun, ending: Ending): Promise<void>
     const { type, message } = problemOf(error);
     // A host that let us in at no time has given no lease.
     if (run.number === 0 && refusals.has(type)) return;
+    if (type === ErrorType.CommandFailed) {
+      progress.warn(alias, [`the lease was given back, but not all could be written down: ${message}`]);
+      return;
+    }
     progress.warn(alias, [
       run.number > 0
         ? `the lease was not given back (${message}); the next deploy takes it over`

@@ -14,7 +14,10 @@ describe('two deploys and a rollback in the same second', function () {
   let stage: FaultStage;
   before(async () => {
     stage = await startFaultStage();
-    assert.equal((await stage.run()).outcome, 'succeeded');
+    // Two releases, so that a rollback has somewhere to go.
+    for (const commit of [stage.origin.first, await stage.commit()]) {
+      assert.equal((await stage.run({ commit })).outcome, 'succeeded');
+    }
     await stage.startWorker();
   });
   after(() => stage?.down());
@@ -24,20 +27,20 @@ describe('two deploys and a rollback in the same second', function () {
     const sha = await stage.commit();
     ec2.trace.clear();
     // The one that runs has to be there for as long as the others ask.
-    const gate = ec2.gates.hold('docker compose .* build$');
-    const embedded = ['deploy', 'production', '--embedded', '--config', stage.configPath];
-    const [elsewhere, ...begun] = await Promise.all([
-      dbc(embedded, { XDG_DATA_HOME: join(stage.dir, 'data'), USER: 'elsewhere' }),
-      ...[
+    const gate = ec2.gates.hold('docker compose .* up -d --remove-orphans$');
+    const begun = await Promise.all(
+      [
         stage.start({ actor: 'alice' }),
         stage.start({ actor: 'bob' }, WorkflowType.rollback),
         stage.start({ actor: 'carol', target: 'the-same-host' }),
       ].map((started) => started.catch((error: unknown) => error as Error)),
-    ]);
+    );
     // Temporal itself refuses the second of two with one target.
     const handles = begun.flatMap((each) => (each instanceof Error ? [] : [each]));
     assert.equal(handles.length, 2, String(begun));
     await gate.reached();
+    const embedded = ['deploy', 'production', '--embedded', '--config', stage.configPath];
+    const elsewhere = await dbc(embedded, { XDG_DATA_HOME: join(stage.dir, 'data'), USER: 'elsewhere' });
     const reports = handles.map(async (handle) => {
       const report = await reportOf(handle);
       gate.open();

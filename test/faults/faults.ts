@@ -118,6 +118,7 @@ export const faults: Fault[] = [
   },
   networkCut('the network cut for 5 s', 5_000),
   networkCut('the network cut for 20 s', 20_000),
+  networkCut('the network cut for 60 s', 60_000),
   {
     title: 'the network cut for longer than a step waits',
     config: { timeouts: { unreachable: '5s' } },
@@ -199,6 +200,17 @@ export const faults: Fault[] = [
       process.kill(stage.temporal.pid, 'SIGSTOP');
       await held.open();
       await lasting(10_000);
+      process.kill(stage.temporal.pid, 'SIGCONT');
+    },
+  },
+  {
+    title: 'Temporal unreachable for two minutes',
+    strikes: ({ title }) => title.includes('mid-build') || title.includes('in verify'),
+    outcomes: unharmed,
+    async inject({ stage, held }) {
+      process.kill(stage.temporal.pid, 'SIGSTOP');
+      await held.open();
+      await lasting(120_000);
       process.kill(stage.temporal.pid, 'SIGCONT');
     },
   },

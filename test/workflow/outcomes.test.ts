@@ -109,6 +109,13 @@ describe('a deploy', () => {
     assert.equal(model.inputs('retakeLease').length, 0, 'nothing is restored after the point of no return');
   });
 
+  it('says when not all could be written down at the end, and keeps its outcome', async () => {
+    const model = new Model().on('releaseLease', fails('CommandFailed'));
+    const { outcome, report } = await lab.run(model);
+    assert.equal(outcome, 'succeeded');
+    assert.match(report.hosts[0]?.warnings.at(-1) ?? '', /lease was given back, but not all .*releaseLease on web-1/);
+  });
+
   it('says when a lease could not be given back, and keeps its outcome', async () => {
     const model = new Model().on('releaseLease', fails('SshUnavailable'));
     const { outcome, report } = await lab.run(model);
