@@ -27,7 +27,7 @@ if (files.length === 0) {
   process.exit(2);
 }
 await setUp(new Set(files.map((file) => relative(join(root, 'test'), file).split('/')[0] ?? '')));
-process.exitCode = await runMocha();
+process.exitCode = await runTests();
 
 async function setUp(folders: Set<string>): Promise<void> {
   const started = Date.now();
@@ -62,32 +62,60 @@ function inOrder(all: string[]): string[] {
   return [...all].sort((a, b) => rank(a) - rank(b));
 }
 
-async function runMocha(): Promise<number> {
+/** Tests that mostly wait for hosts, beside those that mostly compute. */
+const waiting = new Set(['e2e', 'faults', 'chaos']);
+
+/** All of them in two processes side by side; those that somebody has named in one. */
+async function runTests(): Promise<number> {
+  const isWaiting = (file: string) => waiting.has(relative(join(root, 'test'), file).split('/')[0] ?? '');
+  const groups = [files.filter((file) => !isWaiting(file)), files.filter(isWaiting)].filter(({ length }) => length > 0);
+  const runs = (paths.length > 0 ? [files] : groups).map((group, index) => startMocha(group, index === 0));
+  // Ctrl-C reaches the tests by itself; here it only must not end us before they have cleaned up.
+  process.on('SIGINT', () => {});
+  process.on('SIGTERM', () => {
+    for (const { child } of runs) child.kill('SIGTERM');
+  });
+  const all: (Totals & { code: number })[] = [];
+  for (const { ended, show } of runs) {
+    show();
+    all.push(await ended);
+  }
+  const sum = (of: (totals: Totals & { code: number }) => number) => all.reduce((total, each) => total + of(each), 0);
+  const totals = {
+    ...{ passes: sum(({ passes }) => passes), failures: sum(({ failures }) => failures) },
+    pending: sum(({ pending }) => pending),
+  };
+  return report(totals, Math.max(...all.map(({ code }) => code)));
+}
+
+/** What it prints is kept until `show`, so that two of them do not talk at once. */
+function startMocha(group: string[], aloud: boolean) {
   const temp = mkdtempSync(join(tmpdir(), 'dbc-test-'));
   const totals = join(temp, 'totals.json');
-  try {
-    const reporter = join(root, 'scripts/totals-reporter.ts');
-    const code = await new Promise<number>((end) => {
-      const mocha = join(root, 'node_modules/mocha/bin/mocha.js');
-      const { node, mocha: flags } = configured();
-      const child = spawn(
-        process.execPath,
-        [...node, mocha, ...flags, `--reporter=${reporter}`, ...options, ...files],
-        {
-          cwd: root,
-          stdio: 'inherit',
-          env: { ...process.env, DBC_TEST_TOTALS: totals },
-        },
-      );
-      // Ctrl-C reaches the tests by itself; here it only must not end us before they have cleaned up.
-      process.on('SIGINT', () => {});
-      process.on('SIGTERM', () => child.kill('SIGTERM'));
-      child.once('close', (status, signal) => end(status ?? (signal === null ? 1 : 128)));
-    });
-    return report(readTotals(totals), code);
-  } finally {
-    rmSync(temp, { recursive: true, force: true });
+  const reporter = join(root, 'scripts/totals-reporter.ts');
+  const mocha = join(root, 'node_modules/mocha/bin/mocha.js');
+  const { node, mocha: flags } = configured();
+  const child = spawn(process.execPath, [...node, mocha, ...flags, `--reporter=${reporter}`, ...options, ...group], {
+    cwd: root,
+    stdio: aloud ? 'inherit' : ['inherit', 'pipe', 'pipe'],
+    env: { ...process.env, DBC_TEST_TOTALS: totals },
+  });
+  let held: Buffer[] | undefined = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (chunk: Buffer) => (held ? held.push(chunk) : process.stdout.write(chunk)));
   }
+  const ended = new Promise<Totals & { code: number }>((end) => {
+    child.once('close', (status, signal) => {
+      const code = status ?? (signal === null ? 1 : 128);
+      end({ ...readTotals(totals), code });
+      rmSync(temp, { recursive: true, force: true });
+    });
+  });
+  const show = () => {
+    process.stdout.write(Buffer.concat(held ?? []));
+    held = undefined;
+  };
+  return { child, ended, show };
 }
 
 /**

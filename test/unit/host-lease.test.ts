@@ -176,7 +176,8 @@ for (const shell of shells) {
 
     it('tells by the uptime how long its holder was not seen, and whether the host was rebooted since', async () => {
       await take('first', 0, 1);
-      assert.equal((await host.call('lease')).one('renewed'), '0');
+      // Whole seconds, of which one may begin between the two calls.
+      assert.ok(Number((await host.call('lease')).one('renewed')) <= 5);
       const [boot, at] = host.file('renewed').trim().split(' ');
       writeFileSync(join(host.state, 'renewed'), `${boot} ${Number(at) - 700}\n`);
       assert.ok(Number((await host.call('lease')).one('renewed')) >= 700);
