@@ -1,10 +1,10 @@
 /** What rounds play on, one after the other: hosts, a repository, a Temporal server and workers that no other lane has. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as lasting } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { quote } from '../../src/domain/shell-quote.ts';
+import { temporaryFolder } from '../lab/cleanup.ts';
 import { type Ec2Host, startEc2Host } from '../lab/ec2-host.ts';
 import { sshOutput } from '../lab/ssh-client.ts';
 import { startTemporal, type TemporalServer } from '../lab/temporal.ts';
@@ -51,7 +51,7 @@ export class Lane {
   }
 
   static async start(stage: StageKind): Promise<Lane> {
-    const dir = mkdtempSync(join(tmpdir(), 'dbc-chaos-'));
+    const dir = temporaryFolder('chaos');
     const count = stage === 'two hosts' ? 2 : 1;
     const [application, temporal, ...hosts] = await Promise.all([
       makeApplication(stage, dir),
