@@ -105,6 +105,11 @@ async function play(): Promise<void> {
     }
   }
 
+  // In a fresh clone the workflows have to be bundled first.
+  for (let waited = 0; !worker.output().includes('Serving'); waited += 100) {
+    if (waited > 120_000 || worker.child.exitCode !== null) throw new Error(`no worker:\n${worker.output()}`);
+    await sleep(100);
+  }
   act(1, 'a good commit');
   await claim(run('deploy', 'production'), 0, origin.first);
 
