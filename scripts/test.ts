@@ -15,6 +15,9 @@ import { findTestServer } from '../test/lab/test-server.ts';
 /** The quick ones first: a mistake shows as early as it can. Folders that are not named here come last. */
 const order = ['unit', 'workflow', 'replay', 'lab', 'ssh', 'e2e', 'faults', 'chaos'];
 
+/** Tests that mostly wait for hosts, beside those that mostly compute. */
+const waiting = new Set(['e2e', 'faults', 'chaos']);
+
 const root = resolve(import.meta.dirname, '..');
 const log = (line: string) => console.error(line);
 const args = process.argv.slice(2);
@@ -61,9 +64,6 @@ function inOrder(all: string[]): string[] {
   };
   return [...all].sort((a, b) => rank(a) - rank(b));
 }
-
-/** Tests that mostly wait for hosts, beside those that mostly compute. */
-const waiting = new Set(['e2e', 'faults', 'chaos']);
 
 /** All of them in two processes side by side; those that somebody has named in one. */
 async function runTests(): Promise<number> {
