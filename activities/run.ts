@@ -103,7 +103,14 @@ async function endCancelled(
   }
 }
 
-function toFailure(error: unknown, patience: 'step' | 'compensation', contactAt: number, task: HostTask): unknown {
+/** @param contactAt when the host was last heard of, epoch ms as `now` is */
+export function toFailure(
+  error: unknown,
+  patience: 'step' | 'compensation',
+  contactAt: number,
+  task: HostTask,
+  now = Date.now(),
+): unknown {
   if (error instanceof CompleteAsyncError || error instanceof CancelledFailure || error instanceof ApplicationFailure) {
     return error;
   }
@@ -114,7 +121,7 @@ function toFailure(error: unknown, patience: 'step' | 'compensation', contactAt:
   }
   if (error instanceof Outnumbered) return failureOf(error, false);
   const unreachable = error.type === 'SshUnavailable';
-  const silentMs = Date.now() - contactAt;
+  const silentMs = now - contactAt;
   const givenUp = unreachable && patience === 'step' && silentMs > task.target.timeouts.unreachableMs;
   // A compensation has no choice: everything but a lost lease may be better at the next attempt.
   return failureOf(error, patience === 'compensation' ? error.type !== 'LeaseLost' : unreachable && !givenUp);

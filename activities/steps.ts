@@ -26,7 +26,8 @@ import {
 import { observe } from './observe.ts';
 import type { Run } from './run.ts';
 import { imagesOf } from './runtime/compose.ts';
-import { giveLease, refuseLostLease } from './ssh/lease.ts';
+import type { HostProgram } from './ssh/host-program.ts';
+import { giveLease, readLease, refuseLostLease } from './ssh/lease.ts';
 import { base64, parseStateFiles, releasePath } from './state-files.ts';
 
 /** Fetches the branch and finds the commit: it must be there, be allowed, and overwrite nothing. */
@@ -225,7 +226,9 @@ export async function pruned(run: Run, task: LeasedTask, name: string, script: s
  * @throws DeployError CommandFailed when the lease was given back and something else could not be written
  */
 export async function releaseLease({ program }: Deps, input: ReleaseLeaseInput): Promise<void> {
-  const { number, deploy, quarantine, clearQuarantine } = input;
+  const { deploy, quarantine, clearQuarantine } = input;
+  // A restore that never heard which number it got; what is written needs the right one.
+  const number = input.number === 0 && quarantine ? await numberOf(program, input) : input.number;
   const operations: (string | number)[][] = [];
   if (number > 0) {
     const remove = [
@@ -245,6 +248,12 @@ export async function releaseLease({ program }: Deps, input: ReleaseLeaseInput):
     if (error instanceof DeployError && error.type === 'CommandFailed') await giveLease(program, input);
     throw error;
   }
+}
+
+/** The lease's number, if it is ours; 0 when it is not. */
+async function numberOf(program: HostProgram, task: LeasedTask): Promise<number> {
+  const { number, holder } = await readLease(program, task);
+  return holder?.deploy === task.deploy ? number : 0;
 }
 
 export function projectOf({ runtime }: Snapshot): string | undefined {

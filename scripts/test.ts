@@ -13,7 +13,7 @@ import { type NeedName, whyMissing } from '../test/lab/needs.ts';
 import { findTestServer } from '../test/lab/test-server.ts';
 
 /** The quick ones first: a mistake shows as early as it can. Folders that are not named here come last. */
-const order = ['unit', 'workflow', 'replay', 'lab', 'ssh', 'e2e', 'faults', 'chaos'];
+const order = ['unit', 'workflow', 'simulation', 'replay', 'lab', 'ssh', 'e2e', 'faults', 'chaos'];
 
 /** Tests that mostly wait for hosts, beside those that mostly compute. */
 const waiting = new Set(['e2e', 'faults', 'chaos']);
@@ -34,7 +34,9 @@ process.exitCode = await runTests();
 
 async function setUp(folders: Set<string>): Promise<void> {
   const started = Date.now();
-  const usesTemporal = ['workflow', 'replay', 'lab', 'ssh', 'e2e', 'faults', 'chaos'].some((name) => folders.has(name));
+  const usesTemporal = ['workflow', 'simulation', 'replay', 'lab', 'ssh', 'e2e', 'faults', 'chaos'].some((name) =>
+    folders.has(name),
+  );
   const usesDocker =
     ['lab', 'e2e', 'faults', 'chaos'].some((name) => folders.has(name)) && (await has('docker', 'namespaces'));
   await Promise.all([

@@ -113,18 +113,19 @@ class Deploy {
   async #record(sha: string): Promise<Outcome> {
     this.#stage = 'recording';
     this.#progress.phase('record');
-    const results = await Promise.all(this.#hosts.map((host) => this.#recordOn(host, sha)));
+    await Promise.all(this.#hosts.map((host) => this.#recordOn(host, sha)));
     this.#progress.view.noop = this.#hosts.every(({ unchanged }) => unchanged);
-    if (this.#hosts.some(({ lost }) => lost)) return 'superseded';
-    return results.every((recorded) => recorded) ? 'succeeded' : 'needs-operator';
+    // A host that is somebody else's excuses none of the others.
+    if (this.#hosts.some(({ settled, lost }) => !settled && !lost)) return 'needs-operator';
+    return this.#hosts.some(({ lost }) => lost) ? 'superseded' : 'succeeded';
   }
 
-  async #recordOn(host: HostRun, sha: string): Promise<boolean> {
+  async #recordOn(host: HostRun, sha: string): Promise<void> {
     const { target, alias, inspected, subject, images } = host;
     if (host.unchanged && inspected.releases.at(-1)?.sha === sha) {
       this.#progress.step(alias, 'record', 'skipped', 'nothing had to change');
       host.settled = true;
-      return true;
+      return;
     }
     const { actor, reason } = this.#request;
     const release: Release = {
@@ -142,10 +143,8 @@ class Deploy {
       const { warnings } = await host.step('record', () => policy.record({ ...host.leased, release }));
       this.#progress.warn(alias, warnings);
       host.settled = true;
-      return true;
     } catch {
       // The step has told why; the other hosts go on.
-      return false;
     }
   }
 
@@ -179,7 +178,10 @@ class Deploy {
     this.#stage = 'closing';
     this.#progress.phase('closing');
     const ours = this.#hosts.filter(({ attempted, lost }) => attempted.has('inspect') && !lost);
-    await Promise.all(ours.map((host) => giveLeaseBack(host, { outcome, aborted: this.#aborted })));
+    const { failure } = this.#progress.view;
+    const taken = this.#hosts.some(({ lost, alias }) => lost && alias === failure?.host);
+    const ending = { outcome, excused: this.#aborted || taken };
+    await Promise.all(ours.map((host) => giveLeaseBack(host, ending)));
   }
 
   #close(): DeployReport {

@@ -16,16 +16,22 @@ export function problemOf(error: unknown, step?: StepName): Problem {
   if (cause instanceof ApplicationFailure) {
     const [problem] = cause.details ?? [];
     if (isProblem(problem)) return problem;
+    // A worker's own word when it goes away in the last attempt that there was time for.
+    if (cause.type === 'WorkerShutdown') return late(step, cause.message);
     return { type: ErrorType.CommandFailed, message: `${cause.type ?? 'Error'}: ${cause.message}` };
   }
   if (cause instanceof TimeoutFailure) {
     // The last attempt's failure says more than the clock.
     const last = cause.cause === undefined ? undefined : problemOf(cause.cause, step);
     if (last?.type === ErrorType.SshUnavailable) return last;
-    const why = last ? `; the last attempt said: ${last.message}` : '';
-    return { type: ErrorType.DeadlineExceeded, message: `${step ?? 'The step'} did not finish in its time${why}.` };
+    return late(step, last?.message);
   }
   return { type: ErrorType.CommandFailed, message: cause instanceof Error ? cause.message : String(cause) };
+}
+
+function late(step: StepName | undefined, said: string | undefined): Problem {
+  const why = said ? `; the last attempt said: ${said}` : '';
+  return { type: ErrorType.DeadlineExceeded, message: `${step ?? 'The step'} did not finish in its time${why}.` };
 }
 
 function isProblem(value: unknown): value is Problem {

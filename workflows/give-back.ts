@@ -7,7 +7,8 @@ import { lastWord } from './policies.ts';
 /** How a deploy ended, as far as a host has to remember it. */
 export interface Ending {
   outcome: Outcome;
-  aborted: boolean;
+  /** What failed says nothing about the release: there was an abort, or the host was taken away. */
+  excused: boolean;
 }
 
 /** Answers of a host, or of us, that come before any lease could be taken. */
@@ -22,6 +23,8 @@ export async function giveLeaseBack(run: HostRun, ending: Ending): Promise<void>
     // Whether a lease was taken at all is not known where inspect did not say so.
     await lastWord(target, `${alias}: give the lease back`, run.number > 0 ? 60_000 : 10_000).releaseLease({
       ...run.leased,
+      // Under whichever number it is ours.
+      ...(run.numberIsUnsure ? { number: 0 } : {}),
       closeSnapshots: run.settled,
       ...(quarantine ? { quarantine } : {}),
       ...(ending.outcome === 'succeeded' && commit ? { clearQuarantine: commit } : {}),
@@ -43,13 +46,14 @@ export async function giveLeaseBack(run: HostRun, ending: Ending): Promise<void>
 }
 
 /** Only what the release itself did wrong counts against it: not an abort, not a network, not a full disk. */
-function quarantineOf(run: HostRun, { outcome, aborted }: Ending): { sha: string; why: string } | undefined {
+function quarantineOf(run: HostRun, { outcome, excused }: Ending): { sha: string; why: string } | undefined {
   const { failure, commit } = run.progress.view;
-  if (outcome === 'succeeded' || aborted || !failure || !commit) return undefined;
+  if (outcome === 'succeeded' || excused || !failure || !commit) return undefined;
   if (!run.attempted.has('start') || commit === run.snapshot.sha) return undefined;
-  const { type, step, message } = failure;
+  const { type, step, message, exit } = failure;
   const itsFault =
     (type === ErrorType.HealthCheckFailed && step === 'verify') ||
-    (type === ErrorType.CommandFailed && step === 'start');
+    // By itself: not when the host, or somebody on it, had ended it.
+    (type === ErrorType.CommandFailed && step === 'start' && exit !== undefined);
   return itsFault ? { sha: commit, why: `${type}: ${message}` } : undefined;
 }

@@ -15,6 +15,8 @@ export class HostRun {
   inspection: Inspection | undefined;
   /** 0: the lease was not taken, or nobody knows. */
   number = 0;
+  /** Taking the lease again was asked for and not answered: the host may have issued a number that we do not know. */
+  numberIsUnsure = false;
   /** Steps that were begun: noted before they run, because a step that fails may have done half of its work. */
   readonly attempted = new Set<StepName>();
   /** First line of the commit's message. */

@@ -3,7 +3,7 @@ import type { RestoreInput } from '../src/contracts/activities.ts';
 import { ErrorType, type Problem } from '../src/contracts/errors.ts';
 import { formatDuration } from '../src/domain/duration.ts';
 import { shortSha } from '../src/domain/sha.ts';
-import { isLeaseLost, problemOf } from './failure.ts';
+import { failureView, isLeaseLost, problemOf } from './failure.ts';
 import type { HostRun } from './host-run.ts';
 import { compensation } from './policies.ts';
 
@@ -42,6 +42,7 @@ export async function restoreHost(run: HostRun, failedSha: string): Promise<void
   } catch (error) {
     if (isLeaseLost(error)) {
       run.lost = true;
+      progress.fail(failureView(error, 'restore', alias));
       progress.step(alias, 'restore', 'failed', problemOf(error).message);
     } else {
       const because = isCancellation(error)
@@ -58,8 +59,9 @@ async function restoreOnce(run: HostRun, failedSha: string, pass: number, giveUp
   const view = progress.host(alias);
 
   // First of all: whatever of ours is still running, or wakes up later, can start nothing any more.
+  run.numberIsUnsure = true;
   const { number } = await part('take the lease again').retakeLease(run.leased);
-  run.number = number;
+  Object.assign(run, { number, numberIsUnsure: false });
   const input: RestoreInput = {
     ...run.leased,
     snapshot,

@@ -150,7 +150,8 @@ function failureOf(task: LeasedTask, spec: JobSpec, end: End, tail: string): Dep
   if (end.code === 'cancelled') {
     return new DeployError('CommandFailed', `${where}: the command was cancelled ${after}.`, more);
   }
-  return new DeployError('CommandFailed', `${where}: ${describeExit(Number(end.code))} ${after}.`, more);
+  const exit = Number(end.code);
+  return new DeployError('CommandFailed', `${where}: ${describeExit(exit)} ${after}.`, { ...more, exit });
 }
 
 /** Exit statuses above 128 are a shell's way to tell the signal that killed the command. */

@@ -46,4 +46,6 @@ export interface Problem {
   hint?: string;
   /** The last part of the failing command's output, redacted. */
   tail?: string;
+  /** The exit status of the command that failed; absent when something else ended it, or kept it from beginning. */
+  exit?: number;
 }

@@ -5,13 +5,15 @@ export class DeployError extends Error {
   readonly type: ErrorType;
   readonly hint?: string;
   readonly tail?: string;
+  readonly exit?: number;
 
-  constructor(type: ErrorType, message: string, more: { hint?: string; tail?: string; cause?: unknown } = {}) {
+  constructor(type: ErrorType, message: string, more: Partial<Problem> & { cause?: unknown } = {}) {
     super(message, more.cause === undefined ? undefined : { cause: more.cause });
     this.name = 'DeployError';
     this.type = type;
     if (more.hint !== undefined) this.hint = more.hint;
     if (more.tail !== undefined) this.tail = more.tail;
+    if (more.exit !== undefined) this.exit = more.exit;
   }
 
   toProblem(): Problem {
@@ -20,6 +22,7 @@ export class DeployError extends Error {
       message: this.message,
       ...(this.hint === undefined ? {} : { hint: this.hint }),
       ...(this.tail === undefined ? {} : { tail: this.tail }),
+      ...(this.exit === undefined ? {} : { exit: this.exit }),
     };
   }
 }

@@ -111,19 +111,20 @@ describe('a remote job over SSH', () => {
   });
 
   it('tells how its command failed', async () => {
-    const failures: [string, string, RegExp][] = [
-      ['exit', 'echo why; exit 3', /^build-exit on lab: exit status 3 within a second/],
+    const failures: [string, string, number, RegExp][] = [
+      ['exit', 'echo why; exit 3', 3, /^build-exit on lab: exit status 3 within a second/],
       [
         'kill',
         'kill -KILL $$',
+        137,
         /killed by SIGKILL \(exit status 137\), as by the kernel when memory runs out, within a second/,
       ],
-      ['term', 'kill -TERM $$', /killed by SIGTERM \(exit status 143\) within/],
-      ['abort', 'kill -ABRT $$', /killed by signal 6 \(exit status 134\)/],
+      ['term', 'kill -TERM $$', 143, /killed by SIGTERM \(exit status 143\) within/],
+      ['abort', 'kill -ABRT $$', 134, /killed by signal 6 \(exit status 134\)/],
     ];
-    for (const [name, script, message] of failures) {
+    for (const [name, script, exit, message] of failures) {
       const error = await failure(job(script, { name: `build-${name}` }));
-      assert.equal(error.type, 'CommandFailed');
+      assert.deepEqual([error.type, error.toProblem().exit], ['CommandFailed', exit]);
       assert.match(error.message, message);
     }
     assert.equal((await failure(job('', { name: 'build-exit' }))).tail, 'why\n');
@@ -140,7 +141,9 @@ describe('a remote job over SSH', () => {
     await until(() => read('pid') !== '', 'the command runs');
     const pid = join(repository, '.git/deploy-by-commit/jobs/first.build.0/pid');
     process.kill(Number(readFileSync(pid, 'utf8').split(' ')[0]), 'SIGKILL');
-    assert.match((await running).message, /gone without an exit status/);
+    const error = await running;
+    assert.match(error.message, /gone without an exit status/);
+    assert.equal(error.exit, undefined);
     assert.ok(!isRunning(Number(read('pid'))));
   });
 

@@ -87,6 +87,15 @@ describe('a deploy to two hosts', () => {
     assert.deepEqual([report.hosts[0]?.verified, report.hosts[1]?.verified], [false, true]);
   });
 
+  it('needs an operator for the one that cannot be recorded, although the other was taken away', async () => {
+    const model = two()
+      .on('record', fails('CommandFailed'), { host: 'web-1' })
+      .on('record', fails('LeaseLost'), { host: 'web-2' });
+    const { outcome } = await lab.run(model);
+    assert.equal(outcome, 'needs-operator');
+    assert.equal(model.host('web-1').openSnapshot, true);
+  });
+
   it('keeps the record on the one when the other cannot be recorded', async () => {
     const model = two().on('record', fails('SshUnavailable'), { host: 'web-1' });
     const { outcome } = await lab.run(model);
@@ -111,6 +120,13 @@ describe('a deploy whose lease is taken away', () => {
       assert.equal(model.ran().at(-1), step);
     });
   }
+
+  it('in the restore of an aborted deploy tells that, and not only of the abort', async () => {
+    const model = new Model().on('build', aborted).on('restoreCheckout', fails('LeaseLost'));
+    const { outcome, report, message } = await lab.run(model);
+    assert.deepEqual([outcome, report.failure?.type], ['superseded', 'LeaseLost']);
+    assert.equal(message, 'superseded: restoreCheckout on web-1 failed');
+  });
 
   for (const step of ['retakeLease', 'restoreCheckout', 'restoreServices', 'verifyRestored'] as Step[]) {
     it(`in ${step} stops restoring and is superseded`, async () => {

@@ -6,10 +6,10 @@
  * worst case for a restore.
  */
 import { Context } from '@temporalio/activity';
-import { CancelledFailure } from '@temporalio/common';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { failureOf } from '../../activities/run.ts';
 import type { Answer, DeployActivities, HostTask, LeasedTask } from '../../src/contracts/activities.ts';
-import type { ErrorType } from '../../src/contracts/errors.ts';
+import type { ErrorType, Problem } from '../../src/contracts/errors.ts';
 import type { Release, Snapshot } from '../../src/contracts/host.ts';
 import type { TargetConfig } from '../../src/contracts/target.ts';
 import { DeployError } from '../../src/domain/deploy-error.ts';
@@ -118,11 +118,16 @@ const compensating = new Set<Step>([
 
 /** Fails as the real activity does: the same failure, retried by the same rule. */
 export const fails =
-  (type: ErrorType): Behaviour =>
+  (type: ErrorType, more: Partial<Problem> = {}): Behaviour =>
   async ({ step, host }) => {
     const retryable = compensating.has(step) ? type !== 'LeaseLost' : type === 'SshUnavailable';
-    throw failureOf(new DeployError(type, `${step} on ${host} failed`, { hint: 'Look at it.' }), retryable);
+    throw failureOf(new DeployError(type, `${step} on ${host} failed`, { hint: 'Look at it.', ...more }), retryable);
   };
+
+/** The worker goes away in this attempt: Temporal's word for it, and it may be tried again. */
+export const shutDown: Behaviour = async () => {
+  throw ApplicationFailure.retryable('Worker is shutting down', 'WorkerShutdown');
+};
 
 /** Works until the workflow cancels it, and then ends as cancelled. */
 export const hangs: Behaviour = async () => {

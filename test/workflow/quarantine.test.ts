@@ -10,9 +10,16 @@ describe('the quarantine', () => {
     lab = await sharedLab();
   });
 
+  it('takes a release whose start command failed by itself', async () => {
+    const model = new Model().on('start', fails('CommandFailed', { exit: 1 }));
+    await lab.run(model);
+    assert.deepEqual([...model.host().quarantined], [newSha]);
+  });
+
   const faults: [Step, ErrorType, boolean][] = [
     ['verify', 'HealthCheckFailed', true],
-    ['start', 'CommandFailed', true],
+    // Somebody, or the host, has ended the command or kept it from beginning.
+    ['start', 'CommandFailed', false],
     ['build', 'CommandFailed', false],
     ['start', 'DeadlineExceeded', false],
     ['start', 'SshUnavailable', false],
@@ -51,6 +58,23 @@ describe('the quarantine', () => {
     const { outcome } = await lab.run(model);
     assert.equal(outcome, 'needs-operator');
     assert.deepEqual([...model.host().quarantined], [newSha]);
+  });
+
+  it('spares a release that failed on a host which somebody had taken away', async () => {
+    const model = new Model(['web-1', 'web-2'])
+      .on('verify', fails('HealthCheckFailed'), { host: 'web-2' })
+      .on('retakeLease', fails('LeaseLost'), { host: 'web-2' });
+    const { outcome } = await lab.run(model);
+    assert.equal(outcome, 'superseded');
+    assert.equal(model.host('web-1').quarantined.size, 0);
+  });
+
+  it('takes a release that failed on one host when another one was taken away', async () => {
+    const model = new Model(['web-1', 'web-2'])
+      .on('verify', fails('HealthCheckFailed'), { host: 'web-2' })
+      .on('retakeLease', fails('LeaseLost'), { host: 'web-1' });
+    await lab.run(model);
+    assert.deepEqual([...model.host('web-2').quarantined], [newSha]);
   });
 
   it('never takes the release that the host goes back to', async () => {

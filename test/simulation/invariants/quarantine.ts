@@ -1,0 +1,50 @@
+import type { Host } from '../host/host.ts';
+import type { Closed } from '../invariants.ts';
+import { newSha } from '../world.ts';
+import { asked, isRobbed } from './state.ts';
+
+/** Only what the release itself did wrong, after its services had started, counts against it. */
+export function quarantine(trace: Closed): string[] {
+  return trace.world.hosts.flatMap((host) => (isRobbed(trace, host) ? [] : onHost(trace, host)));
+}
+
+function onHost(trace: Closed, host: Host): string[] {
+  const { report, world } = trace;
+  const { alias } = host;
+  // Images that vanish, and services that somebody stops: nobody can tell that from a release's fault.
+  if (world.script.came.has('images go') || world.script.came.has('services stop')) return [];
+  const was = world.quarantinedAtStart.get(alias) ?? new Set();
+  const added = [...host.quarantined].filter((sha) => !was.has(sha));
+  const wasRunning = world.before.get(alias)?.head;
+  const fault = itsFault(trace);
+  const given = world.answers.some(
+    ({ step, host: where, answer }) => step === 'releaseLease' && where === alias && 'completed' in answer,
+  );
+  const owed =
+    fault && asked(trace, 'start', alias) && given && report.commit !== wasRunning && !was.has(report.commit ?? '');
+  return [
+    ...added.flatMap((sha) => (sha === wasRunning ? [`${alias} has what it ran in quarantine`] : [])),
+    ...(added.length > 0 && !fault ? [`${alias} has ${added[0]?.slice(0, 3)} in quarantine without its fault`] : []),
+    ...(owed && added.length === 0 ? [`${alias} has no quarantine of what failed`] : []),
+    ...(report.outcome === 'succeeded' && given && host.quarantined.has(report.commit ?? '')
+      ? [`${alias} keeps the quarantine of what succeeded`]
+      : []),
+  ];
+}
+
+/** The failure is one of the release, and it came before any abort. */
+function itsFault({ report, world }: Closed): boolean {
+  const { failure, abort, outcome } = report;
+  if (!failure || outcome === 'succeeded' || outcome === 'aborted') return false;
+  const failed = world.answers.find(
+    ({ step, answer }) => step === failure.step && 'failed' in answer && answer.failed.type === failure.type,
+  );
+  if (!failed || (abort && Date.parse(abort.at) <= failed.at + 2)) return false;
+  if (failure.step === 'verify' && failure.type === 'HealthCheckFailed') {
+    return (world.scenario.newIsSick && report.commit === newSha) || world.scenario.oldIsSick;
+  }
+  const where = world.hosts[world.indexOf(failure.host ?? '')];
+  const starts = [...(where?.jobs.all.values() ?? [])].filter(({ key }) => key.startsWith(`${world.deploy}.start.`));
+  if (failure.step !== 'start' || failure.type !== 'CommandFailed') return false;
+  return starts.some(({ code }) => code === '1' || code === '137');
+}

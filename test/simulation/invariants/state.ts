@@ -1,0 +1,59 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Host } from '../host/host.ts';
+import { type MachineState, plain, sameImage, services } from '../host/machine.ts';
+import type { Closed } from '../invariants.ts';
+
+const sameState = (a: MachineState, b: MachineState): boolean => isDeepStrictEqual(plain(a), plain(b));
+
+/** Where somebody stops services in between, nobody owes that they run. */
+const stateIn = ({ world }: Closed, host: Host): MachineState => {
+  const state = host.machine.state();
+  return world.script.came.has('services stop') ? { ...state, up: world.before.get(host.alias)?.up ?? [] } : state;
+};
+
+/** All new: the commit, whole, and every service from its image. */
+export function isOn(trace: Closed, host: Host, commit: string): boolean {
+  const { head, tree, edits, tags, runs, up } = host.machine.state();
+  if (up.length < services.length && !trace.world.script.came.has('services stop')) return false;
+  const images = services.every(
+    (service) => sameImage(runs[service]) === `${commit}/${service}` && tags[service] === runs[service],
+  );
+  return head === commit && tree === commit && !edits && images;
+}
+
+/** All as it was when the last good deploy, or nobody, had touched it. */
+export const isBack = (trace: Closed, host: Host): boolean => {
+  const before = trace.world.before.get(host.alias);
+  const now = stateIn(trace, host);
+  if (before === undefined) return false;
+  // Nothing ran before: an image that was built meanwhile does no harm.
+  return Object.keys(before.runs).length === 0
+    ? sameState({ ...before, tags: {} }, { ...now, tags: {} })
+    : sameState(before, now);
+};
+
+export const isUntouched = (trace: Closed, host: Host): boolean => {
+  const start = trace.world.atStart.get(host.alias);
+  if (start === undefined) return false;
+  const now = { ...stateIn(trace, host), up: [] };
+  const tags = trace.world.script.came.has('images go') ? start.tags : now.tags;
+  return sameState({ ...start, up: [] }, { ...now, tags });
+};
+
+export const asked = ({ asked: all }: Closed, step: string, alias: string): boolean =>
+  all.some((each) => each.step === step && each.host === alias);
+
+/** Its lease was taken away while it was ours. */
+export const isRobbed = ({ world }: Closed, { alias }: Host): boolean => world.robbedAt.has(alias);
+
+export const viewOf = ({ report }: Closed, { alias }: Host) => {
+  const view = report.hosts.find(({ host }) => host === alias);
+  if (!view) throw new Error(`the report has no ${alias}`);
+  return view;
+};
+
+export const stateOf = (host: Host): string => {
+  const { head, tree, edits, tags, runs, up } = host.machine.state();
+  const images = (all: MachineState['runs']) => services.map((each) => all[each]?.slice(0, 4) ?? '-').join(',');
+  return `HEAD ${head.slice(0, 3)}, files ${tree.slice(0, 4)}${edits ? '+edits' : ''}, tags ${images(tags)}, containers ${images(runs)}, up ${up.join(',')}`;
+};
