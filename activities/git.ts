@@ -9,7 +9,7 @@ export const wouldOverwrite = 65;
 
 const prelude = `set -euo pipefail
 export GIT_TERMINAL_PROMPT=0 LC_ALL=C
-git() { command git -c core.hooksPath=/dev/null -c advice.detachedHead=false -c core.quotePath=true -c gc.auto=0 "$@"; }
+git() { command git -c core.hooksPath=/dev/null -c advice.detachedHead=false -c core.quotePath=true -c gc.auto=0 -c maintenance.auto=false "$@"; }
 state=$(git rev-parse --git-common-dir)/deploy-by-commit
 # A commit that keeps changes needs an author, and the host may have none configured.
 export GIT_AUTHOR_NAME=deploy-by-commit GIT_AUTHOR_EMAIL=deploy-by-commit@localhost
@@ -31,7 +31,7 @@ const clearStaleLocks = `clear_stale_locks() {
     if [ "$process/cwd" -ef . ]; then return 0; fi
     if [ -e "$process" ] && ! readlink "$process/cwd" >/dev/null; then return 0; fi
   done
-  find "$(git rev-parse --git-common-dir)" -name objects -prune -o -name deploy-by-commit -prune -o \\
+  find "\${state%/deploy-by-commit}" -name objects -prune -o -name deploy-by-commit -prune -o \\
     -type f -name '*.lock' -exec rm -f {} +
 }
 clear_stale_locks
@@ -83,11 +83,10 @@ holds() {
 
 /** What `reset` and its compensation share; they need `deploy`. */
 const checkoutFunctions = `own=$state/snapshots/$deploy
-none=$(git hash-object -t tree /dev/null | tr '0-9a-f' 0)
-(umask 077; mkdir -p "$own")
+[ -d "$own" ] || (umask 077; mkdir -p "$own")
 note() { (umask 077; printf '%s\\n' "$2" >"$own/.$1" && mv "$own/.$1" "$own/$1"); }
 head_is() { [ "$(git rev-parse --quiet --verify HEAD)" = "$1" ]; }
-create_ref() { git update-ref "$1" "$2" "$none" 2>/dev/null || git rev-parse --quiet --verify "$1" >/dev/null; }
+create_ref() { git update-ref "$1" "$2" '' 2>/dev/null || git rev-parse --quiet --verify "$1" >/dev/null; }
 # Files and index as a commit whose second parent is the index, as \`git stash\` keeps them; nothing when there is no change.
 # By hand, as git stash refuses in the midst of a merge. Then, and after \`git add -N\`, the files count and not the index.
 # A file that was taken out of the index and made again is unknown to git; the commit would overwrite it all the same.
@@ -115,7 +114,7 @@ keep_changes() {
   create_ref "refs/dbc/snapshot/$deploy" HEAD
   saved=$(stash "manual changes before deploy $deploy")
   if [ -n "$saved" ]; then create_ref "refs/dbc/saved/$deploy" "$saved"; fi
-  in_submodules 'saved=$(git stash create) && [ -z "$saved" ] || git update-ref "refs/dbc/saved/'"$deploy"'" "$saved" '"$none"' || :'
+  in_submodules 'saved=$(git stash create) && [ -z "$saved" ] || git update-ref "refs/dbc/saved/'"$deploy"'" "$saved" "" || :'
   note saved done
 }
 # A checkout that was killed has written files that git does not know: it is finished, and git knows them all.
@@ -132,7 +131,7 @@ export const fetchScript = ({ remote, branch }: RepositoryConfig): string =>
 `;
 
 /**
- * Says `candidate SHA` for each commit that a short SHA may mean, `sha`, `subject`, `allowed`, `lfs missing` when the
+ * Says `candidate SHA` for each of several commits that a short SHA may mean, else `sha`, `subject`, `allowed`, `lfs missing` when the
  * checkout would leave pointers where files of Git LFS belong, and `conflict PATH` for each file that it would overwrite.
  */
 export const resolveScript = ({ remote, branch }: RepositoryConfig, commit: string | undefined): string =>
@@ -140,10 +139,13 @@ export const resolveScript = ({ remote, branch }: RepositoryConfig, commit: stri
 want=${quote(commit ?? '')}
 if [ -z "$want" ]; then
   sha=$(git rev-parse --verify "$tip^{commit}")
-else
+elif ! sha=$(git rev-parse --quiet --verify "$want^{commit}") || [ "$sha" != "$want" ]; then
   candidates=$(git rev-parse --disambiguate="$want" | git cat-file --batch-check='%(objecttype) %(objectname)' | sed -n 's/^commit //p')
-  for candidate in $candidates; do echo "candidate $candidate $(git log -1 --format=%s "$candidate")"; done
-  [ "$(wc -w <<<"$candidates")" = 1 ] || exit 0
+  set -- $candidates
+  if [ $# != 1 ]; then
+    for candidate; do echo "candidate $candidate $(git log -1 --format=%s "$candidate")"; done
+    exit 0
+  fi
   sha=$candidates
 fi
 echo "sha $sha"
@@ -151,23 +153,22 @@ echo "subject $(git log -1 --format=%s "$sha")"
 if git merge-base --is-ancestor "$sha" "$tip"; then echo "allowed branch"
 elif git rev-parse --quiet --verify "refs/dbc/releases/$sha" >/dev/null; then echo "allowed release"; fi
 if git grep --quiet filter=lfs "$sha" -- ':(glob)**/.gitattributes' && [ -z "$(git config filter.lfs.process || git config filter.lfs.smudge)" ]; then echo "lfs missing"; fi
-if [ "$sha" != "$(git rev-parse --quiet --verify HEAD)" ]; then overwritten "$sha" | sed -n 1,20p | sed 's/^/conflict /'; fi
+if [ "$sha" != "$(git rev-parse --quiet --verify HEAD)" ]; then overwritten "$sha" | sed -n '1,20s/^/conflict /p'; fi
 `;
 
 /**
  * Keeps what is there, create-only and once, then checks the commit out. Its result: `manual PATH` for each tracked
- * file with changes, `saved REF`.
+ * file with changes, `saved REF`, `untracked PATH`, or only `unchanged` where the commit is there already and nothing else.
  */
 export const resetScript = (repository: RepositoryConfig, deploy: string, sha: string): string =>
   `${prelude}${clearStaleLocks}${overwritten}sha=${quote(sha)} deploy=${quote(deploy)}
-${checkoutFunctions}list_untracked() { git ls-files --others --exclude-standard --directory | sed -n 1,50p | sed 's/^/untracked /' >&3; }
-# The commit is there already, and nothing else: there is nothing to keep, and nothing to check out.
-if head_is "$sha" && ! [ -e "$own/saved" ] && ! [ -e .gitmodules ] &&
-  [ "$(git symbolic-ref --quiet HEAD)" = ${quote(`refs/heads/${repository.branch}`)} ] &&
-  git update-index -q --refresh && git diff-index --quiet HEAD --; then
+${checkoutFunctions}# The commit is there already, and nothing else: there is nothing to keep, and nothing to check out.
+if [ "$(git rev-parse --quiet HEAD --symbolic-full-name HEAD)" = "$sha"$'\\n'${quote(`refs/heads/${repository.branch}`)} ] &&
+  ! [ -e "$own/saved" ] && ! [ -e .gitmodules ] &&
+  git diff --no-ext-diff --quiet HEAD --; then
   note saved done
   note target "$sha"
-  list_untracked
+  echo "unchanged 1" >&3
   exit 0
 fi
 conflicts=$(overwritten "$sha")
@@ -180,9 +181,9 @@ git checkout --force -B ${quote(repository.branch)} "$sha"
 update_submodules
 if git rev-parse --verify --quiet "refs/dbc/saved/$deploy" >/dev/null; then
   echo "saved refs/dbc/saved/$deploy" >&3
-  git diff --name-only "refs/dbc/saved/$deploy^1" "refs/dbc/saved/$deploy" | sed -n 1,200p | sed 's/^/manual /' >&3
+  git diff --name-only "refs/dbc/saved/$deploy^1" "refs/dbc/saved/$deploy" | sed -n '1,200s/^/manual /p' >&3
 fi
-list_untracked
+git ls-files --others --exclude-standard --directory | sed -n '1,50s/^/untracked /p' >&3
 `;
 
 /** Puts the checkout back to the snapshot: commit, branch, and the manual changes that were there. */
@@ -266,18 +267,13 @@ done
 command git -c core.hooksPath=/dev/null -c gc.autoDetach=false gc --auto --quiet || echo "git gc failed"
 `;
 
-/** `boot`, `head`, `branch`, `branch-sha`, `manual PATH`, `untracked PATH`, `remote URL`, and whether the saved changes are in place. */
-export const gitStateScript = (repository: RepositoryConfig, saved?: string): string =>
+/** `boot`, `head SHA`, `subject`, `branch`, and whether a deploy's saved changes are in place. */
+export const headScript = (saved?: string): string =>
   `export GIT_OPTIONAL_LOCKS=0
 echo "at git"
-echo "boot $(cat /proc/sys/kernel/random/boot_id)"
-echo "head $(git rev-parse --quiet --verify HEAD)"
+read -r boot </proc/sys/kernel/random/boot_id && echo "boot $boot"
+git log -1 --format='head %H%nsubject %s' 2>/dev/null
 echo "branch $(git symbolic-ref --quiet --short HEAD)"
-echo "branch-sha $(git rev-parse --quiet --verify ${quote(`refs/heads/${repository.branch}`)})"
-echo "remote $(git remote get-url ${quote(repository.remote)} 2>/dev/null)"
-echo "subject $(git log -1 --format=%s 2>/dev/null)"
-git -c core.quotePath=true diff --name-only HEAD 2>/dev/null | sed -n 1,200p | sed 's/^/manual /'
-git -c core.quotePath=true ls-files --others --exclude-standard --directory | sed -n 1,50p | sed 's/^/untracked /'
 ${
   saved === undefined
     ? ''
@@ -286,3 +282,11 @@ ${
 fi
 `
 }`;
+
+/** `branch-sha`, `remote URL`, `manual PATH`, `untracked PATH`: what else there is to know of a checkout. */
+export const checkoutScript = (repository: RepositoryConfig): string =>
+  `echo "branch-sha $(git rev-parse --quiet --verify ${quote(`refs/heads/${repository.branch}`)})"
+echo "remote $(git remote get-url ${quote(repository.remote)} 2>/dev/null)"
+git -c core.quotePath=true diff --name-only HEAD 2>/dev/null | sed -n '1,200s/^/manual /p'
+git -c core.quotePath=true ls-files --others --exclude-standard --directory | sed -n '1,50s/^/untracked /p'
+`;

@@ -2,8 +2,8 @@ import type { HealthRule } from '../src/contracts/target.ts';
 import type { HttpAnswer } from '../src/domain/health-rules.ts';
 import { quote } from '../src/domain/shell-quote.ts';
 
-/** More of an answer than this is not read. */
-const bodyBytes = 262_144;
+/** More of an answer, its headers included, is not read. */
+const answerBytes = 262_144;
 
 /**
  * Asks every URL at once, in the background, with the host's curl, as the playbook does. Redirects are answers, not
@@ -11,25 +11,26 @@ const bodyBytes = 262_144;
  */
 export function askScript(rules: HealthRule[]): string {
   if (rules.length === 0) return '';
-  // Each answer has a file of its own: lines of this length, written at once, would run into each other.
   return `command -v curl >/dev/null || echo "nocurl 1"
-mkdir "$scratch/answers"
 ${askFunction}${rules.map((rule, index) => askLine(rule, index)).join('')}`;
 }
 
-/** Waits for the answers and says `answer INDEX CODE SECONDS HEADERS BODY ERROR` for each, the last three base64. */
+/** Waits for the answers and says `answer INDEX CODE SECONDS ANSWER ERROR` for each, the last two base64. */
 export const answersScript = (rules: HealthRule[]): string =>
-  rules.length === 0 ? '' : 'echo "at curl"\nwait\ncat "$scratch"/answers/*\n';
+  rules.length === 0 ? '' : 'echo "at curl"\nwait\ncat "$scratch"/*.line\n';
 
+/** Each line has a file of its own: long ones, written at once, would run into each other. */
 const askFunction = `ask() {
-  dir=$scratch/ask$1
-  mkdir "$dir"
+  local mine=$scratch/$1 line meta='000 0' said=''
   # The URL goes through standard input: the process list is everybody's to read.
-  printf 'url = %s\\n' "$3" | curl --silent --show-error --globoff --max-time "$2" --dump-header "$dir/headers" \\
-    --user-agent deploy-by-commit --write-out '%{stderr}meta %{http_code} %{time_total}\\n' --config - 2>"$dir/said" |
-    head -c ${bodyBytes} >"$dir/body"
-  meta=$(sed -n 's/^meta //p' "$dir/said")
-  echo "answer $1 \${meta:-000 0} $(base64 -w0 <"$dir/headers") . $(base64 -w0 <"$dir/body") . $(grep -v '^meta ' "$dir/said" | base64 -w0)" >"$scratch/answers/$1"
+  printf 'url = %s\\n' "$3" | curl --silent --show-error --globoff --max-time "$2" --include --suppress-connect-headers \\
+    --user-agent deploy-by-commit --write-out '%{stderr}meta %{http_code} %{time_total}\\n' --config - 2>"$mine.said" |
+    head -c ${answerBytes} | base64 -w0 >"$mine.answer"
+  while read -r line; do
+    case $line in 'meta '*) meta=\${line#meta } ;; *) said+="$line " ;; esac
+  done <"$mine.said"
+  [ -z "$said" ] || said=$(printf %s "$said" | base64 -w0)
+  echo "answer $1 $meta $(<"$mine.answer") . $said" >"$mine.line"
 }
 `;
 
@@ -40,15 +41,12 @@ export function parseAnswers(output: string, rules: HealthRule[]): Map<string, H
   const answers = new Map<string, HttpAnswer>();
   const noCurl = /^nocurl 1$/m.test(output);
   rules.forEach((rule, index) => {
-    const line = new RegExp(`^answer ${index} (\\d+) ([\\d.,]+) (\\S*) \\. (\\S*) \\. (\\S*)$`, 'm').exec(output);
+    const line = new RegExp(`^answer ${index} (\\d+) ([\\d.,]+) (\\S*) \\. (\\S*)$`, 'm').exec(output);
     if (noCurl) {
       answers.set(rule.name, { error: 'the host has no curl to ask with; install it, or ask with `from: worker`' });
     } else if (line) {
-      const [, code = '0', seconds = '0', headers = '', body = '', said = ''] = line;
-      answers.set(
-        rule.name,
-        toAnswer(rule, Number(code), Number(seconds.replace(',', '.')), text(headers), text(body), text(said)),
-      );
+      const [, code = '0', seconds = '0', answer = '', said = ''] = line;
+      answers.set(rule.name, toAnswer(rule, Number(code), Number(seconds.replace(',', '.')), text(answer), text(said)));
     }
   });
   return answers;
@@ -56,29 +54,23 @@ export function parseAnswers(output: string, rules: HealthRule[]): Map<string, H
 
 const text = (base64: string): string => Buffer.from(base64, 'base64').toString('utf8');
 
-function toAnswer(
-  rule: HealthRule,
-  status: number,
-  seconds: number,
-  head: string,
-  body: string,
-  said: string,
-): HttpAnswer {
+function toAnswer(rule: HealthRule, status: number, seconds: number, answer: string, said: string): HttpAnswer {
   if (status === 0) return { error: `${rule.url}: ${said.trim().replace(/^curl: /, '') || 'no answer'}` };
-  // After interim answers (100 Continue) the last block counts.
-  const block =
-    head
-      .trim()
-      .split(/\r?\n\r?\n/)
-      .at(-1) ?? '';
+  const { head, body } = parts(answer);
   const headers = Object.fromEntries(
-    block
+    head
       .split(/\r?\n/)
       .slice(1)
       .map((line) => /^([^:]+):\s*(.*)$/.exec(line))
       .flatMap((match) => (match ? [[(match[1] ?? '').toLowerCase(), match[2] ?? '']] : [])),
   );
   return { status, headers, body: parseBody(body), latencyMs: Math.round(seconds * 1000) };
+}
+
+function parts(answer: string): { head: string; body: string } {
+  const [, head = answer, body = ''] = /^(.*?)\r?\n\r?\n(.*)$/s.exec(answer) ?? [];
+  // Interim answers (100 Continue) come first.
+  return /^HTTP\/\S+ 1\d\d\b/.test(head) ? parts(body) : { head, body };
 }
 
 function parseBody(body: string): unknown {
@@ -119,10 +111,10 @@ async function readBody(response: Response): Promise<string> {
     if (done) break;
     chunks.push(value);
     length += value.length;
-    if (length > bodyBytes) {
+    if (length > answerBytes) {
       await reader.cancel();
       break;
     }
   }
-  return Buffer.concat(chunks).subarray(0, bodyBytes).toString('utf8');
+  return Buffer.concat(chunks).subarray(0, answerBytes).toString('utf8');
 }

@@ -55,12 +55,20 @@ export async function inspect(deps: Deps, input: InspectInput, run: Run): Promis
     snapshot,
     ...(adoptedFrom === undefined ? {} : { adoptedFrom }),
     head: now.head,
+    ...(adoptedFrom === undefined && isIntact(snapshot) ? { intact: true } : {}),
     releases: state.releases,
     quarantined: [...state.quarantined.keys()],
     warnings,
     services,
   };
 }
+
+/** With Compose only the containers and the images of a build could tell. */
+const isIntact = ({ runtime, manualChanges, baseline }: Snapshot): boolean =>
+  runtime.kind === 'commands' &&
+  runtime.running &&
+  manualChanges.length === 0 &&
+  baseline.every(({ passed }) => passed);
 
 /** In one call: nobody else can change the host between the two. */
 async function takeAndLook(deps: Deps, input: InspectInput, run: Run) {

@@ -3,7 +3,7 @@ import type { RuleView } from '../src/contracts/deploy.ts';
 import type { HealthRule } from '../src/contracts/target.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
 import { compileRule, evaluateRule, ruleLabel } from '../src/domain/health-rules.ts';
-import { gitStateScript } from './git.ts';
+import { checkoutScript, headScript } from './git.ts';
 import { answersScript, askFromWorker, askScript, parseAnswers } from './health.ts';
 import type { Runtime, RuntimeState } from './runtime/port.ts';
 import type { HostAnswer, HostCall, HostProgram } from './ssh/host-program.ts';
@@ -36,6 +36,8 @@ export interface ObserveOptions {
   commit?: string;
   /** A ref of saved changes to compare the tree with. */
   saved?: string;
+  /** Of the checkout only HEAD and its branch; nothing of what was changed in it. */
+  brief?: true;
   /** More to read in the same call. */
   more?: string;
   signal?: AbortSignal;
@@ -69,7 +71,8 @@ export async function observe(
     // The health URLs are asked while the rest is read.
     askScript(onHost),
     options.more ?? '',
-    gitStateScript(task.target.repository, options.saved),
+    headScript(options.saved),
+    options.brief ? '' : checkoutScript(task.target.repository),
     runtime.observe(options.project),
     answersScript(onHost),
     'echo "read all"\n',

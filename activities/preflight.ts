@@ -21,7 +21,7 @@ echo "compose $(docker compose version --short 2>&1 | tr '\\n' ' ')"
 `;
   const file = target.env === undefined ? undefined : quote(target.env.file);
   return `echo "disk $(df -Pk . | awk 'NR == 2 { print $4 }')"
-echo "memory $(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)"
+while read -r key kb _; do [ "$key" != MemAvailable: ] || echo "memory $kb"; done </proc/meminfo
 ${target.runtime.kind === 'compose' ? docker : ''}${
   file === undefined
     ? ''

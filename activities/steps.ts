@@ -105,7 +105,8 @@ export async function reset(_deps: Deps, input: ResetInput, run: Run): Promise<R
     });
   const said = (key: string) => [...result.matchAll(new RegExp(`^${key} (.*)$`, 'gm'))].map((match) => match[1] ?? '');
   const [savedRef] = said('saved');
-  return { manualChanges: said('manual'), untracked: said('untracked'), ...(savedRef ? { savedRef } : {}) };
+  const untracked = said('unchanged').length > 0 ? input.snapshot.untracked : said('untracked');
+  return { manualChanges: said('manual'), untracked, ...(savedRef ? { savedRef } : {}) };
 }
 
 export async function build({ program, secrets }: Deps, input: BuildInput, run: Run): Promise<BuildResult> {
@@ -113,10 +114,7 @@ export async function build({ program, secrets }: Deps, input: BuildInput, run: 
   const runtime = runtimeFor(target.runtime);
   const project = projectOf(snapshot);
   const retained = input.retained?.sha === sha ? input.retained.images : [];
-  const context = {
-    ...{ target: target.name, sha, deploy: input.deploy, project, snapshot: snapshot.runtime, retained },
-    upToDate: isUpToDate(input),
-  };
+  const context = { target: target.name, sha, deploy: input.deploy, project, snapshot: snapshot.runtime, retained };
   const { result } = await run.job(input, {
     name: 'build',
     script: runtime.build(context),
@@ -127,6 +125,7 @@ export async function build({ program, secrets }: Deps, input: BuildInput, run: 
   const now = await observe(program, secrets, runtime, input, {
     commit: sha,
     rules: [],
+    brief: true,
     signal: run.signal,
     ...named(project),
   });
@@ -144,20 +143,13 @@ export async function build({ program, secrets }: Deps, input: BuildInput, run: 
 
 export async function start(_deps: Deps, input: StartInput, run: Run): Promise<void> {
   const { target, sha, snapshot, deploy } = input;
-  const context = { target: target.name, sha, deploy, project: projectOf(snapshot), upToDate: isUpToDate(input) };
+  const context = { target: target.name, sha, deploy, project: projectOf(snapshot) };
   await run.job(input, {
     name: 'start',
     script: runtimeFor(target.runtime).start(context),
     deadlineMs: target.timeouts.startMs,
     onFailure: 'fail',
   });
-}
-
-function isUpToDate({ snapshot, sha, deploy }: StartInput): boolean {
-  const { runtime, manualChanges, baseline } = snapshot;
-  // An adopted snapshot tells of another time.
-  if (snapshot.sha !== sha || snapshot.deploy !== deploy || manualChanges.length > 0) return false;
-  return runtime.kind === 'commands' && runtime.running && baseline.every(({ passed }) => passed);
 }
 
 /**

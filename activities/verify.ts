@@ -14,6 +14,7 @@ import { type Deps, runtimeFor } from './deps.ts';
 import { type Observation, observe } from './observe.ts';
 import { contextOf, part, restoreServices } from './restore.ts';
 import type { Run } from './run.ts';
+import { underLease } from './ssh/lease.ts';
 import { projectOf, pruned } from './steps.ts';
 
 interface Judged {
@@ -99,6 +100,8 @@ export async function verify({ program, secrets }: Deps, input: VerifyInput, run
   const { seen, judged } = await untilSteady(input, run, `release ${shortSha(sha)}`, async () => {
     const now = await observe(program, secrets, runtime, input, {
       commit: sha,
+      send: underLease(program, input),
+      brief: true,
       signal: run.signal,
       ...(project === undefined ? {} : { project }),
     });
@@ -131,6 +134,8 @@ export async function verifyRestored(deps: Deps, input: RestoreVerifyInput, run:
     const now = await observe(program, secrets, runtime, input, {
       commit: snapshot.sha,
       saved: `refs/dbc/saved/${snapshot.deploy}`,
+      send: underLease(program, input),
+      brief: true,
       signal: run.signal,
       ...(project === undefined ? {} : { project }),
     });

@@ -62,13 +62,13 @@ void_unless_started() {
   while [ -f "$job/claimed" ]; do
     clock
     if [ "$now" -ge "$void_at" ] && void; then write_status lost 0; fi
-    sleep 0.005
+    sleep 0.002
   done
 }
 
 # follow OFFSET NUMBER GRACE: the log's bytes from OFFSET to standard output until the job has ended, then how it ended.
 follow() {
-  offset=$1 delay=0.005 rounds=0
+  offset=$1 delay=0.002 rounds=0
   void_unless_started
   while :; do
     # Looked at before the log, so that nothing written before the end is missed.
@@ -84,8 +84,8 @@ follow() {
     [ -n "$ended" ] && break
     rounds=$((rounds + 1))
     case $rounds in
-    [1-9]) ;;
-    1?) delay=0.05 ;;
+    [1-9] | [1-3]?) ;;
+    [4-5]?) delay=0.05 ;;
     *) delay=0.2 ;;
     esac
     if [ $((rounds % 10)) = 0 ]; then

@@ -13,6 +13,10 @@ read_lease() {
 # renew: the holder was here. Only an embedded holder is ever judged by this.
 renew() {
   [ "$embedded" = 1 ] || return 0
+  write_renewed
+}
+
+write_renewed() {
   clock
   echo "$boot_id $((now / 100))" >"$state/.put.$$" && mv "$state/.put.$$" "$state/renewed"
 }
@@ -51,8 +55,7 @@ issue() {
 # The number is kept first: it is never issued twice, whatever dies in between. A lease that was just issued was just
 # renewed, whoever holds it.
 write_lease() {
-  clock
-  echo "$number" | put "$state/number" && echo "$boot_id $((now / 100))" | put "$state/renewed" &&
+  echo "$number" | put "$state/number" && write_renewed &&
     printf '%s\n%s\n%s\n%s\n' "$number" "$deploy" "$embedded" "$holder" | put "$state/lease"
 }
 
@@ -70,6 +73,13 @@ is_buried() {
 set_ballast_aside() {
   [ -f "$state/ballast" ] || fallocate -l 16777216 "$state/ballast" 2>/dev/null ||
     head -c 16777216 /dev/zero >"$state/ballast" 2>/dev/null || rm -f "$state/ballast"
+}
+
+# hold NUMBER: for a reading that proves something only while the lease is ours.
+op_hold() {
+  lock
+  require_lease "$1"
+  unlock
 }
 
 # spend_ballast NUMBER: for a release that is to be recorded, after which there is nothing to put back.

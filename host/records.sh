@@ -21,7 +21,7 @@ op_write() {
   shift
   while [ $# -ge 3 ]; do
     file=$state/$2
-    mkdir -p "${file%/*}"
+    [ -d "${file%/*}" ] || mkdir -p "${file%/*}"
     if [ "$1" = create ] && [ -f "$file" ]; then
       say kept "$2"
     else

@@ -21,6 +21,8 @@ fail() {
   exit 0
 }
 
+locked=
+
 # enter REPOSITORY: goes there and finds the state beside the repository's objects, so that all of a host's users share
 # one lease.
 enter() {
@@ -29,9 +31,14 @@ enter() {
   done
   cd -P "$1" 2>/dev/null || fail PreflightFailed "the repository's folder $1 is not there, or not ours to enter"
   repository=$PWD
-  # Warnings of git are no part of the answer.
-  common=$(git rev-parse --git-common-dir 2>/dev/null) ||
-    fail PreflightFailed "$1 is not a git checkout: $(git rev-parse --git-common-dir 2>&1)"
+  # The common case without asking git, which is half of what a call costs.
+  if [ -f .git/HEAD ] && [ -O .git ] && [ -d .git/objects ] && ! [ -e .git/commondir ]; then
+    common=.git
+  else
+    # Warnings of git are no part of the answer.
+    common=$(git rev-parse --git-common-dir 2>/dev/null) ||
+      fail PreflightFailed "$1 is not a git checkout: $(git rev-parse --git-common-dir 2>&1)"
+  fi
   case $common in
   /*) state=$common/deploy-by-commit ;;
   *) state=$repository/$common/deploy-by-commit ;;
@@ -46,11 +53,15 @@ enter() {
 
 # lock: one lock orders every change of the state. It is held for moments, never while a command runs.
 lock() {
+  # Every operation of a call asks for it.
+  [ -z "$locked" ] || return 0
   { command exec 9>"$state/lock"; } 2>/dev/null || fail PreflightFailed "$state/lock cannot be written"
   flock -w 30 9 || fail SshUnavailable "the lock $state/lock was held by another process for 30 s"
+  locked=1
 }
 
 unlock() {
+  locked=
   exec 9>&-
 }
 

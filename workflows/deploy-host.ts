@@ -81,6 +81,34 @@ export async function deployHost(
   view.untracked = reset.untracked;
   if (reset.savedRef) view.savedRef = reset.savedRef;
 
+  if (inspected.intact && sha === snapshot.sha) {
+    for (const step of ['build', 'start', 'wait'] as const) progress.step(alias, step, 'skipped', 'it runs already');
+  } else {
+    await buildAndStart(run, sha);
+  }
+
+  const verified = await run.step(
+    'verify',
+    () =>
+      remoteStep(target, target.verify.deadlineMs, `${alias}: HEAD, services, health`).verify({
+        ...run.leased,
+        sha,
+        snapshot,
+        images: run.images,
+      }),
+    ({ services, rules }) => `${count(services.length, 'service')}, ${count(rules.length, 'health rule')}`,
+  );
+  view.now = verified.sha;
+  view.verified = true;
+  view.rules = verified.rules;
+  view.services = verified.services;
+  run.unchanged = verified.unchanged;
+  return sha;
+}
+
+async function buildAndStart(run: HostRun, sha: string): Promise<void> {
+  const { target, alias, snapshot, inspected, progress } = run;
+  const { timeouts } = target;
   run.arm('build');
   const retained =
     progress.view.kind === 'rollback' ? inspected.releases.filter((release) => release.sha === sha).at(-1) : undefined;
@@ -117,24 +145,6 @@ export async function deployHost(
   } else {
     progress.step(alias, 'wait', 'skipped');
   }
-
-  const verified = await run.step(
-    'verify',
-    () =>
-      remoteStep(target, target.verify.deadlineMs, `${alias}: HEAD, services, health`).verify({
-        ...run.leased,
-        sha,
-        snapshot,
-        images: run.images,
-      }),
-    ({ services, rules }) => `${count(services.length, 'service')}, ${count(rules.length, 'health rule')}`,
-  );
-  view.now = verified.sha;
-  view.verified = true;
-  view.rules = verified.rules;
-  view.services = verified.services;
-  run.unchanged = verified.unchanged;
-  return sha;
 }
 
 function refuseQuarantined(hosts: readonly HostRun[], sha: string): void {

@@ -2,12 +2,11 @@ import type { CommandsSnapshot, RuntimeSnapshot } from '../../src/contracts/host
 import type { CommandsRuntimeConfig } from '../../src/contracts/target.ts';
 import { quote } from '../../src/domain/shell-quote.ts';
 import { eraseNote, note } from './note.ts';
-import type { ForwardContext, Runtime, RuntimeState, StepContext } from './port.ts';
+import type { Runtime, RuntimeState, StepContext } from './port.ts';
 
 /** Your own scripts, systemd or pm2: hosts without Docker. A command's words are the operator's, run by bash. */
 export function commandsRuntime(config: CommandsRuntimeConfig): Runtime {
   const build = (context: StepContext) => (config.build ? `${environment(context)}${run(config.build)}` : ':\n');
-  const unlessUpToDate = (context: ForwardContext, script: string) => (context.upToDate ? upToDate : script);
   const start = (context: StepContext) => `${environment(context)}${run(config.start)}`;
   const startNew = (context: StepContext) =>
     `${environment(context)}echo yes | ${note(context.deploy, 'started')}\n${run(config.start)}`;
@@ -16,11 +15,13 @@ export function commandsRuntime(config: CommandsRuntimeConfig): Runtime {
   return {
     observe: () => `echo "at the status command"
 out=$(timeout 30 bash -c ${quote(config.status)} 2>&1 </dev/null); code=$?
-echo "status $code $(printf '%s' "$out" | tail -c 4096 | base64 -w0)"
+[ "\${#out}" -le 4096 ] || out=\${out: -4096}
+[ -z "$out" ] || out=$(printf %s "$out" | base64 -w0)
+echo "status $code $out"
 `,
     parse,
-    build: (context) => unlessUpToDate(context, build(context)),
-    start: (context) => unlessUpToDate(context, startNew(context)),
+    build,
+    start: startNew,
     // Nothing keeps the old release's artefacts for us, so they are made again.
     restoreImages: (context) =>
       context.buildAttempted && context.snapshot.kind === 'commands' ? build(context) : ':\n',
@@ -48,9 +49,6 @@ echo "status $code $(printf '%s' "$out" | tail -c 4096 | base64 -w0)"
         : `set -o pipefail; DBC_SERVICE=${quote(service ?? '')} bash -c ${quote(config.logs)} logs ${quote(service ?? '')} 2>&1 | tail -n ${lines}\n`,
   };
 }
-
-/** Compose finds that out by itself. */
-const upToDate = 'echo "This commit runs already, and is healthy: nothing is done"\n';
 
 const environment = ({ sha, target, deploy }: StepContext): string =>
   `set -euo pipefail

@@ -29,7 +29,7 @@ export interface Runtime {
   parse(output: string): RuntimeState;
   /** Keeps what runs now under names of our own, then builds. Services still run the old release. */
   build(context: BuildContext): string;
-  start(context: ForwardContext): string;
+  start(context: StepContext): string;
   /** Puts the images back under the names that the runtime uses; rebuilds what is gone. */
   restoreImages(context: RestoreContext): string;
   /**
@@ -59,12 +59,7 @@ export interface StepContext {
   project: string | undefined;
 }
 
-export interface ForwardContext extends StepContext {
-  /** The host ran this very commit when it was inspected, with nothing changed by hand and every health rule holding. */
-  upToDate: boolean;
-}
-
-export interface BuildContext extends ForwardContext {
+export interface BuildContext extends StepContext {
   snapshot: RuntimeSnapshot;
   /** Images of an earlier release: used instead of a build when all are still there. */
   retained: Images;

@@ -165,6 +165,16 @@ export function refuseLostLease(task: LeasedTask, answer: HostAnswer): void {
   );
 }
 
+/** For a reading that proves something only while the lease is ours. */
+export const underLease =
+  (program: HostProgram, task: LeasedTask) =>
+  async (call: HostCall): Promise<HostAnswer> => {
+    const then = [[call.operation, ...call.args]];
+    const answer = await program.call(task, { ...call, operation: 'hold', args: [task.number], then });
+    refuseLostLease(task, answer);
+    return answer;
+  };
+
 function refuseSurvivors(task: HostTask, answer: HostAnswer): void {
   const stuck = value(answer, 'stuck');
   if (stuck === undefined) return;

@@ -1,5 +1,5 @@
 import { NoDeploy } from '../client/errors.ts';
-import type { DeployRef, Moment } from '../client/index.ts';
+import type { DeployRef, End, Moment } from '../client/index.ts';
 import type { DeployView } from '../contracts/deploy.ts';
 import { ExitCode } from '../contracts/errors.ts';
 import { cleaned } from './clean.ts';
@@ -27,14 +27,14 @@ export async function followDeploy(
       : 'This goes on without this client too',
   });
   interruption.follows(deploy, presenter.say);
-  let last: Moment | undefined;
+  let seen: Awaited<ReturnType<typeof show>>;
   try {
-    last = await show(session, deploy, interruption, presenter, terminal.quiet ? quietMs : undefined);
+    seen = await show(session, deploy, interruption, presenter, terminal.quiet);
   } finally {
     await presenter.end();
   }
   if (interruption.signal.aborted) return left(terminal, deploy, mode);
-  return conclude(terminal, session, deploy, last);
+  return conclude(terminal, session, deploy, seen.last, seen);
 }
 
 const footers: Record<OnInterrupt, string> = {
@@ -51,16 +51,19 @@ async function show(
   deploy: DeployRef,
   { signal }: Interruption,
   presenter: Presenter,
-  intervalMs: number | undefined,
-): Promise<Moment | undefined> {
+  quiet: boolean,
+): Promise<{ last: Moment | undefined; end: End | undefined }> {
+  const pace = quiet ? { intervalMs: quietMs, firstLookMs: quietMs } : {};
+  const moments = client.follow(deploy, { signal, ...pace });
   let last: Moment | undefined;
-  for await (const seen of client.follow(deploy, { signal, ...(intervalMs === undefined ? {} : { intervalMs }) })) {
-    const moment = cleaned(seen);
+  for (;;) {
+    const { value, done } = await moments.next();
+    if (done) return { last, end: value };
+    const moment = cleaned(value);
     if (moment.trouble !== last?.trouble) presenter.say(troubles[moment.trouble ?? 'none']);
     presenter.show(moment);
     last = moment;
   }
-  return last;
 }
 
 const troubles = {
@@ -82,15 +85,15 @@ export async function conclude(
   session: Session,
   deploy: DeployRef,
   last: Pick<Moment, 'view'> | undefined,
-  exitCodeFor: (view: DeployView) => ExitCode = exitCodeOf,
+  known: { end?: End | undefined; exitCodeFor?: (view: DeployView) => ExitCode } = {},
 ): Promise<ExitCode> {
   const { client } = session;
-  const end = cleaned(await client.result(deploy));
-  const known = end.report ? undefined : cleaned(await client.progress(deploy.target, deploy.runId));
+  const end = cleaned(known.end ?? (await client.result(deploy)));
+  const status = end.report ? undefined : cleaned(await client.progress(deploy.target, deploy.runId));
   // The search attributes are truer than the last look, and the last look tells more.
-  const view = end.report ?? (known && { ...known.view, hosts: last?.view.hosts ?? [] }) ?? last?.view;
+  const view = end.report ?? (status && { ...status.view, hosts: last?.view.hosts ?? [] }) ?? last?.view;
   if (!view) throw new NoDeploy(`Temporal does not know the deploy of ${deploy.target} any more.`);
-  const exitCode = exitCodeFor(view);
+  const exitCode = (known.exitCodeFor ?? exitCodeOf)(view);
   // The private server is gone in a moment, and its UI with it.
   const link = session.embedded ? undefined : session.link(deploy);
   const { workflowId, runId } = deploy;

@@ -25,14 +25,16 @@ export interface Moment {
 export interface FollowOptions {
   /** Between two looks. Milliseconds, 300 by default. */
   intervalMs?: number;
+  /** Before the first look. Milliseconds, 0 by default. */
+  firstLookMs?: number;
   /** How long a server that does not answer is tried. Milliseconds, five minutes by default. */
   patienceMs?: number;
   signal?: AbortSignal;
 }
 
 /**
- * Follows a deploy until it has closed; the last moment's view is its report, when it left one. Ends early, without a
- * word, when `signal` is aborted.
+ * Follows a deploy until it has closed; the last moment's view is its report, when it left one. Returns how it ended, or
+ * nothing when `signal` was aborted before.
  *
  * @throws TemporalUnavailable when the server stays away; the deploy goes on by itself
  */
@@ -40,8 +42,8 @@ export async function* follow(
   server: Server,
   deploy: DeployRef,
   options: FollowOptions = {},
-): AsyncGenerator<Moment, void> {
-  const { intervalMs = 300, patienceMs, signal } = options;
+): AsyncGenerator<Moment, End | undefined> {
+  const { intervalMs = 300, firstLookMs = 0, patienceMs, signal } = options;
   let { runId } = deploy;
   const moved = (to: string): void => {
     runId = to;
@@ -49,6 +51,8 @@ export async function* follow(
   const end = resultOf(server, deploy, { moved, ...(patienceMs ? { patienceMs } : {}), ...(signal ? { signal } : {}) });
   let closed = false;
   const closing = end.catch(() => {}).then(() => (closed = true));
+  const pause = (ms: number) => Promise.race([closing, sleep(ms, undefined, signal ? { signal } : {}).catch(() => {})]);
+  if (firstLookMs > 0) await pause(firstLookMs);
   let moment: Moment | undefined;
   let seen = '';
   while (!closed && !signal?.aborted) {
@@ -71,11 +75,12 @@ export async function* follow(
       if (moment) moment = { ...moment, trouble: 'server' };
     }
     if (moment && !closed) yield moment;
-    await Promise.race([closing, sleep(intervalMs, undefined, signal ? { signal } : {}).catch(() => {})]);
+    await pause(intervalMs);
   }
-  if (signal?.aborted) return;
-  const { report } = await end;
-  if (report) yield { view: report, running: [] };
+  if (signal?.aborted) return undefined;
+  const ended = await end;
+  if (ended.report) yield { view: ended.report, running: [] };
+  return ended;
 }
 
 /** How often a worker is asked for the view although nothing has changed. */

@@ -48,7 +48,7 @@ export class DeployClient {
     return statusOf(this.#server, targetName(target), runId);
   }
 
-  follow(deploy: DeployRef, options?: FollowOptions): AsyncGenerator<Moment, void> {
+  follow(deploy: DeployRef, options?: FollowOptions): AsyncGenerator<Moment, End | undefined> {
     return follow(this.#server, deploy, options);
   }
 

@@ -29,6 +29,11 @@ export interface Inspection {
   /** Set when the snapshot is the one of a deploy that never finished. */
   adoptedFrom?: string;
   head: string;
+  /**
+   * Set when what is there runs as it should, with nothing changed by hand and every health rule holding, so that a deploy
+   * of that very commit has nothing to build and to start. Never for Compose, which finds that out by itself.
+   */
+  intact?: true;
   releases: Release[];
   quarantined: string[];
   warnings: string[];

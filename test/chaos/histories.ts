@@ -32,8 +32,7 @@ export async function brokenHistories(histories: readonly StoredHistory[]): Prom
     .filter(({ json }) => decoded(json).includes(secret))
     .map(({ workflowId, runId }) => `the planted secret is in the history of ${workflowId} ${runId}`);
   for (const { workflowId, runId, json } of histories) {
-    const bad = /NON_DETERMINISTIC_ERROR|WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE/.exec(json);
-    if (bad) broken.push(`${workflowId} ${runId}: ${bad[0]}`);
+    for (const failure of failedTasks(json)) broken.push(`${workflowId} ${runId}: ${failure}`);
   }
   quietRuntime(() => {});
   const replays = Worker.runReplayHistories(
@@ -45,6 +44,26 @@ export async function brokenHistories(histories: readonly StoredHistory[]): Prom
   }
   return broken;
 }
+
+/**
+ * The workflow tasks that our code failed. One that was frozen with its worker is not: whoever was stopped for longer
+ * than the SDK gives an activation (5 s) is told so when it goes on, and another worker takes the task.
+ */
+function failedTasks(json: string): string[] {
+  const { events } = JSON.parse(json) as { events: { workflowTaskFailedEventAttributes?: TaskFailure }[] };
+  return events.flatMap(({ workflowTaskFailedEventAttributes: task }) => {
+    if (!/NON_DETERMINISTIC_ERROR|UNHANDLED_FAILURE/.test(task?.cause ?? '')) return [];
+    const message = task?.failure?.message ?? 'no message';
+    return frozen.test(message) ? [] : [`${task?.cause ?? ''}: ${message}`];
+  });
+}
+
+interface TaskFailure {
+  cause?: string;
+  failure?: { message?: string };
+}
+
+const frozen = /Script execution timed out after 5000ms/;
 
 /** Keeps the histories of a round for test/replay, one for each way in which a deploy ended after such a fault. */
 export async function keepHistories({ client }: Lane, { deploys, events }: Seen, folder: string): Promise<void> {

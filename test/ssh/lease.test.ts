@@ -12,6 +12,7 @@ import {
   readLease,
   retakeLease,
   takeLease,
+  underLease,
 } from '../../activities/ssh/lease.ts';
 import { createSshPort } from '../../activities/ssh/node-ssh.ts';
 import type { SshPort } from '../../activities/ssh/port.ts';
@@ -86,6 +87,21 @@ describe('a lease over SSH', () => {
     await giveLease(program, task('first', 1));
     assert.equal((await readLease(program, task())).holder, undefined);
     assert.equal((await take(holder('second'))).number, 2);
+  });
+
+  it('makes a reading count, and no longer once it is somebody else’s', async () => {
+    const read = (number: number) =>
+      underLease(
+        program,
+        task('first', number),
+      )({ operation: 'read', args: [5, 'echo seen'], timeoutMs: 10_000, raw: true });
+    await take(holder('first'));
+    assert.equal((await read(1)).output, 'seen\n');
+    await take(holder('second'), 'closed');
+    await assert.rejects(read(1), {
+      type: 'LeaseLost',
+      message: /now deploy\/lab \(second\) of Ada holds it as number 2/,
+    });
   });
 
   it('stays with a holder whose execution is open, and the error says who that is', async () => {

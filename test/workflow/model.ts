@@ -41,6 +41,8 @@ export class HostModel {
   /** The snapshot of a deploy that died, when it left the host half changed. */
   leftover: Snapshot | undefined;
   openSnapshot = false;
+  /** What it runs is as it should be, so that deploying it again has nothing to build and to start. */
+  intact = false;
 
   constructor(alias: string) {
     this.alias = alias;
@@ -200,7 +202,11 @@ export function modelActivities(modelOf: (target: string) => Model | undefined):
       const { lease: number, leftover, head, releases, quarantined } = host;
       const snapshot = leftover ?? snapshotOf(input.deploy, head);
       const adopted = leftover ? { adoptedFrom: leftover.deploy } : {};
-      const seen = { services: services(host.running), warnings: [] };
+      const seen = {
+        services: services(host.running),
+        warnings: [],
+        ...(host.intact ? { intact: true as const } : {}),
+      };
       return { number, snapshot, ...adopted, head, releases, quarantined: [...quarantined], ...seen };
     },
     async fetch(input) {

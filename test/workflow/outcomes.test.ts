@@ -45,6 +45,24 @@ describe('a deploy', () => {
     assert.equal(model.inputs('releaseLease')[0].closeSnapshots, true);
   });
 
+  it('of what runs already and is intact builds nothing, starts nothing and waits for nothing', async () => {
+    const model = new Model();
+    model.host().intact = true;
+    const { outcome, report } = await lab.run(model, { commit: oldSha });
+    assert.deepEqual([outcome, report.noop], ['succeeded', true]);
+    assert.deepEqual(model.ran(), ['inspect', 'fetch', 'reset', 'verify', 'releaseLease']);
+    const skipped = report.hosts[0]?.steps.filter(({ state }) => state === 'skipped').map(({ step }) => step);
+    assert.deepEqual(skipped, ['build', 'start', 'wait', 'record']);
+  });
+
+  it('of another commit than the intact one builds and starts it', async () => {
+    const model = new Model();
+    model.host().intact = true;
+    const { outcome } = await lab.run(model);
+    assert.equal(outcome, 'succeeded');
+    assert.deepEqual(model.ran().slice(3, 5), ['build', 'start']);
+  });
+
   it('of what runs already but was never recorded records it', async () => {
     const model = new Model();
     model.host().releases = [];
