@@ -55,8 +55,12 @@ issue() {
 # The number is kept first: it is never issued twice, whatever dies in between. A lease that was just issued was just
 # renewed, whoever holds it.
 write_lease() {
-  echo "$number" | put "$state/number" && write_renewed &&
-    printf '%s\n%s\n%s\n%s\n' "$number" "$deploy" "$embedded" "$holder" | put "$state/lease"
+  new=$state/.put.$$
+  write_renewed && echo "$number" >"$new.number" &&
+    printf '%s\n%s\n%s\n%s\n' "$number" "$deploy" "$embedded" "$holder" >"$new.lease" &&
+    sync "$new.number" "$new.lease" && mv "$new.number" "$state/number" && mv "$new.lease" "$state/lease" && return 0
+  rm -f "$new".*
+  return 1
 }
 
 # bury DEPLOY: it has ended on this host. A worker of it that was frozen and wakes up later takes no lease any more.

@@ -19,18 +19,25 @@ export interface Server {
   namespace: string;
 }
 
+/** `connect` would also ask for the server's version and capabilities, for which nobody waits here. */
+class OpenedConnection extends Connection {
+  override untilReady(deadline: number): Promise<void> {
+    return super.untilReady(deadline);
+  }
+}
+
 /** @throws TemporalUnavailable within `timeoutMs` */
 export async function connectServer(options: ConnectOptions = {}): Promise<Server> {
   const { connectionOptions, namespace: configured } = loadClientConnectConfig();
   const address = options.address ?? connectionOptions.address ?? 'localhost:7233';
   const namespace = options.namespace ?? configured ?? 'default';
   try {
-    const connection = await Connection.connect({
+    const connection = OpenedConnection.lazy({
       // An address that was given is a server of our own: nobody's key is sent to it.
       ...(options.address === undefined ? connectionOptions : {}),
       address,
-      connectTimeout: options.timeoutMs ?? 6000,
-    });
+    }) as OpenedConnection;
+    await connection.untilReady(Date.now() + (options.timeoutMs ?? 6000));
     return { client: new Client({ connection, namespace }), connection, address, namespace };
   } catch (error) {
     throw asClientError(error, { address, namespace });
