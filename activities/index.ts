@@ -17,10 +17,11 @@ import { DeployError } from '../src/domain/deploy-error.ts';
 import { answer } from './ask.ts';
 import type { Deps } from './deps.ts';
 import { inspect } from './inspect.ts';
+import { record } from './record.ts';
 import { restoreCheckout, restoreImages, restoreServices } from './restore.ts';
 import { failureOf, type Run, runStep } from './run.ts';
 import { retakeLease } from './ssh/lease.ts';
-import { build, fetch, record, releaseLease, reset, start } from './steps.ts';
+import { build, fetch, releaseLease, reset, start } from './steps.ts';
 import { verify, verifyRestored } from './verify.ts';
 
 /** The activities of a worker. Each is one step; what all of them share is in `run.ts`. */

@@ -4,8 +4,6 @@ import type {
   Fetched,
   FetchInput,
   LeasedTask,
-  Recorded,
-  RecordInput,
   ReleaseLeaseInput,
   ResetInput,
   ResetResult,
@@ -15,20 +13,13 @@ import type { Snapshot } from '../src/contracts/host.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
 import { shortSha } from '../src/domain/sha.ts';
 import { type Deps, runtimeFor } from './deps.ts';
-import {
-  fetchScript,
-  keepCommitScript,
-  pruneReleaseRefsScript,
-  resetScript,
-  resolveScript,
-  wouldOverwrite,
-} from './git.ts';
+import { fetchScript, resetScript, resolveScript, wouldOverwrite } from './git.ts';
 import { observe } from './observe.ts';
 import type { Run } from './run.ts';
 import { imagesOf } from './runtime/compose.ts';
 import type { HostProgram } from './ssh/host-program.ts';
-import { giveLease, readLease, refuseLostLease } from './ssh/lease.ts';
-import { base64, parseStateFiles, releasePath } from './state-files.ts';
+import { giveLease, readLease } from './ssh/lease.ts';
+import { base64 } from './state-files.ts';
 
 /** Fetches the branch and finds the commit: it must be there, be allowed, and overwrite nothing. */
 export async function fetch({ secrets }: Deps, input: FetchInput, run: Run): Promise<Fetched> {
@@ -150,66 +141,6 @@ export async function start(_deps: Deps, input: StartInput, run: Run): Promise<v
     deadlineMs: target.timeouts.startMs,
     onFailure: 'fail',
   });
-}
-
-/**
- * Writes the release, and sees to it that its commit and its images stay. Only then what is beyond the last N releases is
- * pruned; a failure of that is a warning.
- */
-export async function record({ program }: Deps, input: RecordInput, run: Run): Promise<Recorded> {
-  const { target, release, number, deploy } = input;
-  // A try that hangs must leave time for another one.
-  const tryMs = target.timeouts.recordMs / 4;
-  const written = await program.call(input, {
-    operation: 'spend_ballast',
-    args: [number],
-    then: [['write', number, 'create', releasePath(release), base64(JSON.stringify(release))], ['overview']],
-    timeoutMs: tryMs,
-  });
-  refuseLostLease(input, written);
-  const { releases, snapshots } = parseStateFiles(written);
-  // One entry a commit, the newest first; the current and the previous are always among them.
-  const commits = [...new Set(releases.map(({ sha }) => sha).reverse())];
-  const kept = commits.slice(0, Math.max(2, target.retain.releases));
-  const open = [...new Set([...snapshots].flatMap(([name, { snapshot }]) => [name, snapshot.deploy]))];
-  const own = snapshots.get(deploy)?.snapshot;
-  const context = {
-    target: target.name,
-    sha: release.sha,
-    deploy,
-    project: own && projectOf(own),
-    images: release.images,
-    keepReleases: kept,
-    keepSnapshots: open.filter((each) => each !== deploy),
-  };
-  const runtime = runtimeFor(target.runtime);
-  await run.job(input, {
-    name: 'record',
-    script: keepCommitScript(release.sha) + runtime.keep(context),
-    deadlineMs: tryMs,
-    onFailure: 'again',
-  });
-  const warnings = await pruned(run, input, 'prune', pruneReleaseRefsScript(kept) + runtime.pruneReleases(context));
-  const old = releases.filter(({ sha }) => !kept.includes(sha)).map((each) => releasePath(each));
-  if (old.length > 0) {
-    await program.call(input, { operation: 'remove', args: [number, ...old], timeoutMs: 60_000 });
-  }
-  return { warnings };
-}
-
-const pruneMs = 120_000;
-
-/** Removes what nobody needs any more. Returns a warning when that fails, since nothing else depends on it. */
-export async function pruned(run: Run, task: LeasedTask, name: string, script: string): Promise<string[]> {
-  try {
-    await run.job(task, { name, script, deadlineMs: pruneMs, onFailure: 'fail' });
-    return [];
-  } catch (error) {
-    const harmless =
-      error instanceof DeployError && (error.type === 'CommandFailed' || error.type === 'DeadlineExceeded');
-    if (!harmless) throw error;
-    return [`what is not needed any more could not be removed: ${error.message}`];
-  }
 }
 
 /**

@@ -12,10 +12,12 @@ import { formatDuration } from '../src/domain/duration.ts';
 import { shortSha } from '../src/domain/sha.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import { type Observation, observe } from './observe.ts';
+import { pause } from './pause.ts';
+import { pruned } from './record.ts';
 import { contextOf, part, restoreServices } from './restore.ts';
 import type { Run } from './run.ts';
 import { underLease } from './ssh/lease.ts';
-import { projectOf, pruned } from './steps.ts';
+import { projectOf } from './steps.ts';
 
 interface Judged {
   rules: RuleView[];
@@ -77,20 +79,6 @@ function notHealthy(
     `${why}${subject} is not healthy after ${formatDuration(target.verify.deadlineMs)}:\n${judged.faults.map((each) => `  - ${each}`).join('\n')}`,
     { hint: `See \`dbc logs ${target.name} SERVICE\` and \`dbc health ${target.name}\`.` },
   );
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const end = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', end);
-      resolve();
-    }, ms);
-    signal.addEventListener('abort', end, { once: true });
-  });
 }
 
 export async function verify({ program, secrets }: Deps, input: VerifyInput, run: Run): Promise<Verified> {

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import type { Client } from '@temporalio/client';
 import type { DeployRequest } from '../src/contracts/deploy.ts';
 import { deployWorkflowId, taskQueue, WorkflowType } from '../src/contracts/temporal.ts';
+import { buildLine, until } from './build-line.ts';
 
 /**
  * Kills the worker with SIGKILL in the middle of a build that writes a line every tenth of a second, and starts another
@@ -18,14 +19,7 @@ export async function resumption(
   const handle = await client.workflow.start(WorkflowType.deploy, {
     ...{ taskQueue, workflowId: deployWorkflowId(target), args: [request] },
   });
-  /** The last line of the build that a heartbeat told: they are numbered. */
-  const line = async (): Promise<number> => {
-    const { raw } = await handle.describe();
-    const build = raw.pendingActivities?.find(({ activityType }) => activityType?.name === 'build');
-    const [payload] = build?.heartbeatDetails?.payloads ?? [];
-    const details = JSON.parse(Buffer.from(payload?.data ?? '{}').toString()) as { line?: string };
-    return Number(/^line (\d+)$/.exec(details.line ?? '')?.[1] ?? 0);
-  };
+  const line = () => buildLine(handle);
   await until(async () => (await line()) > 5);
   const killed = await line();
   worker.kill('SIGKILL');
@@ -35,10 +29,4 @@ export async function resumption(
   const seconds = (performance.now() - began) / 1000;
   await handle.result();
   return { seconds, worker: successor };
-}
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (const giveUpAt = Date.now() + 60_000; !(await holds()); await new Promise((next) => setTimeout(next, 50))) {
-    if (Date.now() > giveUpAt) throw new Error('the build was not followed within a minute');
-  }
 }

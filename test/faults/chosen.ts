@@ -12,6 +12,7 @@ const cells = new Set([
   'a host rebooted in reset, between keeping what is there and the checkout',
   'sshd restarted in inspect',
   'a host rebooted in restore, in mid-checkout',
+  'a host rebooted in record',
   'dockerd restarted in wait',
   'dockerd hanging in verify',
   'Temporal killed and started again in record',

@@ -41,6 +41,12 @@ const failed = (moment: Moment): Outcome[] => {
   return [changedNothingYet(moment) ? 'not-applied' : 'rolled-back'];
 };
 
+/** From a record no way leads back: what stopped after it was verified is started again, and said. */
+async function startedAgain({ moment }: Cell, { hosts }: DeployReport): Promise<void> {
+  if (moment.step !== 'record') return;
+  assert.match(hosts[0]?.warnings.join('\n') ?? '', /since it was verified, ticker: exited .*; it was started again/);
+}
+
 const short: ConfigChange = {
   timeouts: { inspect: '8s', fetch: '8s', reset: '8s', build: '8s', start: '8s', record: '60s' },
 };
@@ -143,6 +149,7 @@ export const faults: Fault[] = [
       await stage.ec2.reboot();
       await held.open();
     },
+    afterwards: startedAgain,
   },
   {
     title: 'sshd restarted',
@@ -162,6 +169,7 @@ export const faults: Fault[] = [
       await stage.ec2.restart('docker');
       await held.open();
     },
+    afterwards: startedAgain,
   },
   {
     title: 'dockerd hanging',

@@ -116,7 +116,7 @@ export const seams: Moment[] = [
   moment('build', 'in build, between keeping the images and building', true, through(['docker compose .* build$'])),
   moment('build', 'in build, after building', true, through(['docker compose .* build$', 'after'])),
   moment('start', 'in start, after starting', true, through([up, 'after'])),
-  moment('record', 'in record, before anything is written', false, through([up, 'after'], ['flock -w'])),
+  moment('record', 'in record, before anything is written', false, through([up, 'after'], ['rm -f .*/ballast'])),
   moment('record', 'in record, as it prunes', true, through(['docker image ls'])),
 ];
 

@@ -85,7 +85,7 @@ export async function startEc2Host({ diskMb, clock = false }: Ec2Options = {}): 
 
   rmSync(dir, { recursive: true, force: true });
   const trace = installTrace(dir, ['git', 'docker']);
-  const gates = installGates(dir, trace.binDir, ['sh', 'bash', 'flock']);
+  const gates = installGates(dir, trace.binDir, ['sh', 'bash', 'flock', 'rm']);
   try {
     await call('up');
   } catch (error) {

@@ -1,0 +1,117 @@
+import type { LeasedTask, Recorded, RecordInput } from '../src/contracts/activities.ts';
+import { DeployError } from '../src/domain/deploy-error.ts';
+import { type Deps, runtimeFor } from './deps.ts';
+import { keepCommitScript, pruneReleaseRefsScript } from './git.ts';
+import { observe } from './observe.ts';
+import { pause } from './pause.ts';
+import type { Run } from './run.ts';
+import type { RecordContext } from './runtime/port.ts';
+import { refuseLostLease, underLease } from './ssh/lease.ts';
+import { base64, parseStateFiles, releasePath } from './state-files.ts';
+import { projectOf } from './steps.ts';
+
+/**
+ * Writes the release, and sees to it that its commit and its images stay. Only then what is beyond the last N releases is
+ * pruned; a failure of that is a warning.
+ */
+export async function record(deps: Deps, input: RecordInput, run: Run): Promise<Recorded> {
+  const { program } = deps;
+  const { target, release, number, deploy } = input;
+  // A try that hangs must leave time for another one.
+  const tryMs = target.timeouts.recordMs / 4;
+  const written = await program.call(input, {
+    operation: 'spend_ballast',
+    args: [number],
+    then: [['write', number, 'create', releasePath(release), base64(JSON.stringify(release))], ['overview']],
+    timeoutMs: tryMs,
+  });
+  refuseLostLease(input, written);
+  const { releases, snapshots } = parseStateFiles(written);
+  // One entry a commit, the newest first; the current and the previous are always among them.
+  const commits = [...new Set(releases.map(({ sha }) => sha).reverse())];
+  const kept = commits.slice(0, Math.max(2, target.retain.releases));
+  const open = [...new Set([...snapshots].flatMap(([name, { snapshot }]) => [name, snapshot.deploy]))];
+  const own = snapshots.get(deploy)?.snapshot;
+  const context = {
+    target: target.name,
+    sha: release.sha,
+    deploy,
+    project: own && projectOf(own),
+    images: release.images,
+    keepReleases: kept,
+    keepSnapshots: open.filter((each) => each !== deploy),
+  };
+  const runtime = runtimeFor(target.runtime);
+  await run.job(input, {
+    name: 'record',
+    script: keepCommitScript(release.sha) + runtime.keep(context),
+    deadlineMs: tryMs,
+    onFailure: 'again',
+  });
+  const warnings = await pruned(run, input, 'prune', pruneReleaseRefsScript(kept) + runtime.pruneReleases(context));
+  const old = releases.filter(({ sha }) => !kept.includes(sha)).map((each) => releasePath(each));
+  if (old.length > 0) {
+    await program.call(input, { operation: 'remove', args: [number, ...old], timeoutMs: 60_000 });
+  }
+  return { warnings: [...warnings, ...(await lookedAfter(deps, input, run, context))] };
+}
+
+/**
+ * A reboot, or a restarted Docker engine, may have stopped a service since it was verified: it is started again, and
+ * said. What does not come back is a warning, since from here no way leads back.
+ */
+async function lookedAfter(deps: Deps, input: RecordInput, run: Run, context: RecordContext): Promise<string[]> {
+  const { target, host } = input;
+  const runtime = runtimeFor(target.runtime);
+  const giveUpAt = performance.now() + Math.min(target.verify.deadlineMs, target.timeouts.recordMs / 4);
+  const first = await down(deps, input, run, context);
+  for (let look = 0, now = first; now.length > 0; look++) {
+    if (performance.now() > giveUpAt) return now.map((each) => `${host.alias}: since it was verified, ${each}`);
+    if (look % 5 === 0) {
+      const spec = { name: `start-again-${look}`, script: runtime.start(context), deadlineMs: target.timeouts.startMs };
+      await unlessFailed(run.job(input, { ...spec, onFailure: 'fail' }));
+    }
+    await pause(target.verify.intervalMs, run.signal);
+    now = await down(deps, input, run, context);
+  }
+  return first.map((each) => `${host.alias}: since it was verified, ${each}; it was started again`);
+}
+
+/** What does not run as it should, in words. */
+async function down(deps: Deps, input: RecordInput, run: Run, { project }: RecordContext): Promise<string[]> {
+  const { target, release } = input;
+  const runtime = runtimeFor(target.runtime);
+  const reading = observe(deps.program, deps.secrets, runtime, input, {
+    ...{ commit: release.sha, rules: [], brief: true, send: underLease(deps.program, input), signal: run.signal },
+    ...(project === undefined ? {} : { project }),
+  });
+  const failure = await unlessFailed(reading);
+  if (failure !== undefined) return [failure];
+  const { state } = await reading;
+  if (state.problem !== undefined) return [`the services cannot be read: ${state.problem}`];
+  return runtime
+    .judge(state, { reference: state.runtime, images: release.images })
+    .filter(({ healthy }) => !healthy)
+    .map(({ service, state: is, note }) => `${service}: ${note ?? is}`);
+}
+
+const pruneMs = 120_000;
+
+/** Removes what nobody needs any more. Returns a warning when that fails, since nothing else depends on it. */
+export async function pruned(run: Run, task: LeasedTask, name: string, script: string): Promise<string[]> {
+  const failure = await unlessFailed(run.job(task, { name, script, deadlineMs: pruneMs, onFailure: 'fail' }));
+  return failure === undefined ? [] : [`what is not needed any more could not be removed: ${failure}`];
+}
+
+/** Why the host could not do it; whatever else goes wrong is thrown. */
+async function unlessFailed(attempt: Promise<unknown>): Promise<string | undefined> {
+  try {
+    await attempt;
+    return undefined;
+  } catch (error) {
+    const harmless =
+      error instanceof DeployError && (error.type === 'CommandFailed' || error.type === 'DeadlineExceeded');
+    if (!harmless) throw error;
+    return error.message;
+  }
+}
