@@ -99,7 +99,8 @@ add_recreated() {
 stash() {
   local index files staged
   index=$(git rev-parse --git-path index)
-  cp "$index" "$index.dbc" && GIT_INDEX_FILE=$index.dbc git add --update :/ &&
+  # With its time, by which git knows which entries are too young for it to trust a file's time and size alone.
+  cp -p "$index" "$index.dbc" && GIT_INDEX_FILE=$index.dbc git add --update :/ &&
     add_recreated "$index.dbc" && files=$(GIT_INDEX_FILE=$index.dbc git write-tree) && rm -f "$index.dbc" || return
   staged=$(git write-tree 2>/dev/null) || staged=$files
   if [ "$files $staged" = "$(git rev-parse 'HEAD^{tree}') $(git rev-parse 'HEAD^{tree}')" ]; then return; fi

@@ -12,6 +12,7 @@ import {
   readlinkSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -337,6 +338,15 @@ describe('the scripts about the checkout', () => {
         write(host, { 'a.txt': 'staged' });
         onHost('add', 'a.txt');
         write(host, { 'a.txt': 'edited' });
+      },
+      'a file that is modified again in the very moment in which it is staged': () => {
+        const moment = new Date(2026, 0, 1);
+        onHost('config', 'core.trustctime', 'false');
+        write(host, { 'a.txt': 'staged' });
+        utimesSync(join(host, 'a.txt'), moment, moment);
+        onHost('add', 'a.txt');
+        write(host, { 'a.txt': 'edited' });
+        for (const file of ['a.txt', '.git/index']) utimesSync(join(host, file), moment, moment);
       },
       'a staged new file': () => {
         write(host, { 'dir/staged ü.txt': 'new' });
