@@ -28,6 +28,8 @@ op_run() {
   # Not before: when the caller is gone, speaking ends this shell.
   say "$how" 1
   follow "$6" "$2" "$4"
+  # Who ended it may have taken the lease away first, which says more.
+  [ "$code" != cancelled ] || op_hold "$2"
 }
 
 # claim NUMBER COMMAND RUNNER: makes $job, whole or not at all.

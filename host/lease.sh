@@ -88,10 +88,8 @@ op_hold() {
 
 # spend_ballast NUMBER: for a release that is to be recorded, after which there is nothing to put back.
 op_spend_ballast() {
-  lock
-  require_lease "$1"
+  op_hold "$1"
   rm -f "$state/ballast"
-  unlock
 }
 
 op_lease() {

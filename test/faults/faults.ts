@@ -124,7 +124,7 @@ export const faults: Fault[] = [
   },
   networkCut('the network cut for 5 s', 5_000),
   networkCut('the network cut for 20 s', 20_000),
-  networkCut('the network cut for 60 s', 60_000),
+  networkCut('the network cut for 60 s', 60_000, { timeouts: { unreachable: '5m' } }),
   {
     title: 'the network cut for longer than a step waits',
     config: { timeouts: { unreachable: '5s' } },
@@ -275,9 +275,9 @@ export const faults: Fault[] = [
   },
 ];
 
-function networkCut(title: string, ms: number): Fault {
+function networkCut(title: string, ms: number, config: ConfigChange = {}): Fault {
   return {
-    title,
+    ...{ title, config },
     strikes: everywhere,
     outcomes: unharmed,
     async inject({ stage, held }) {
