@@ -128,6 +128,14 @@ function event(): fc.Arbitrary<Event> {
   return record({ at, happens });
 }
 
+/** A fault and an event that come to the same await. */
+function together(): fc.Arbitrary<{ fault: Fault; event: Event }> {
+  return fc.tuple(fc.oneof(attemptFault(), commandFault()), event()).map(([fault, { at, happens }]) => ({
+    fault,
+    event: { at: { step: fault.step, host: fault.host, nth: fault.nth, moment: at?.moment ?? 'begin' }, happens },
+  }));
+}
+
 const often = <T>(usual: T, ...others: T[]): fc.Arbitrary<T> =>
   fc.oneof({ weight: 4, arbitrary: constant(usual) }, { weight: 1, arbitrary: constantFrom(...others) });
 
@@ -167,6 +175,7 @@ export const anyCase: fc.Arbitrary<Case> = record({
     { maxLength: 4 },
   ),
   events: fc.array(event(), { maxLength: 3 }),
+  together: fc.array(together(), { maxLength: 1 }),
   then: fc.oneof(
     { weight: 2, arbitrary: constant(undefined) },
     {
@@ -176,13 +185,20 @@ export const anyCase: fc.Arbitrary<Case> = record({
   ),
 }).map(onItsHosts);
 
-function onItsHosts({ then, ...scenario }: Omit<Case, 'then'> & { then: Case['then'] | undefined }): Case {
+interface Drawn extends Omit<Case, 'then'> {
+  together: { fault: Fault; event: Event }[];
+  then: Case['then'] | undefined;
+}
+
+function onItsHosts({ then, together: pairs, ...scenario }: Drawn): Case {
+  const faults = [...scenario.faults, ...pairs.map(({ fault }) => fault)];
+  const events = [...scenario.events, ...pairs.map((each) => each.event)];
   const within = <T extends { host: number }>(where: T): T => ({ ...where, host: where.host % scenario.hosts.length });
   return {
     ...scenario,
     ...(then ? { then } : {}),
-    faults: scenario.faults.map(within),
-    events: scenario.events.map(({ at, happens }) => ({
+    faults: faults.map(within),
+    events: events.map(({ at, happens }) => ({
       at: at && within(at),
       happens: 'host' in happens ? within(happens) : happens,
     })),
