@@ -118,7 +118,8 @@ settle() {
   # Nobody may run beside the next round of the same step.
   end_session "$pid" "$start" "$1" ||
     fail CommandFailed "the job's runner was killed, and processes$members of its command survive SIGKILL"
-  write_status gone 0
+  # Who cancels it may have killed the runner, and not have come to writing that down.
+  if [ -f "$job/cancelled" ]; then write_status cancelled 0; else write_status gone 0; fi
 }
 
 say_end_of_job() {
