@@ -158,11 +158,12 @@ export async function releaseLease({ program }: Deps, input: ReleaseLeaseInput):
       ...(input.closeSnapshots ? [`snapshots/${deploy}`] : []),
       ...(clearQuarantine === undefined ? [] : [`quarantine/${clearQuarantine}`]),
     ];
+    if (remove.length > 0) operations.push(['remove', number, ...remove]);
+    operations.push(['prune', number, input.target.retain.jobs, deploy]);
+    // Last: on a full disk it fails, and what makes room has been done by then.
     if (quarantine) {
       operations.push(['write', number, 'replace', `quarantine/${quarantine.sha}`, base64(quarantine.why)]);
     }
-    if (remove.length > 0) operations.push(['remove', number, ...remove]);
-    operations.push(['prune', number, input.target.retain.jobs, deploy]);
   }
   try {
     await giveLease(program, input, operations);

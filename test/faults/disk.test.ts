@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import type { Outcome } from '../../src/contracts/deploy.ts';
 import { needs } from '../lab/needs.ts';
 import { sshOutput } from '../lab/ssh-client.ts';
+import { until } from '../lab/until.ts';
 import { runCell } from './cell.ts';
 import { chosen } from './chosen.ts';
 import { assertOneRelease, evidence } from './evidence.ts';
 import type { Fault } from './faults.ts';
-import { moments, seams } from './moments.ts';
+import { type Moment, moments, seams } from './moments.ts';
 import { putInOrder } from './put-in-order.ts';
 import { type FaultStage, startFaultStage } from './stage.ts';
 
@@ -32,6 +33,8 @@ describe('a deploy survives', function () {
     await putInOrder(stage, { deploy: this.currentTest?.state === 'failed' });
   });
 
+  /** A restore that has begun has spent what was set aside for it; if that is filled up too, it goes on trying. */
+  const spent = ({ step, title }: Moment) => step === 'restore' && !title.includes('retakes');
   const outcomesIn: Record<string, Outcome[]> = { restore: ['rolled-back'], record: ['succeeded', 'needs-operator'] };
   const full: Fault = {
     title: 'a disk that is full',
@@ -39,11 +42,21 @@ describe('a deploy survives', function () {
     repeats: true,
     // What needs no room goes on; what does fails.
     outcomes: ({ step }) => outcomesIn[step] ?? ['succeeded', 'rolled-back', 'not-applied'],
-    async inject({ held }) {
+    async inject({ moment, handle, held }) {
       await fill();
       await held.open();
+      if (!spent(moment)) return;
+      await until(
+        async () => {
+          const { status, raw } = await handle.describe();
+          return status.name !== 'RUNNING' || (raw.pendingActivities ?? []).some(({ attempt }) => (attempt ?? 1) > 1);
+        },
+        { timeoutMs: 60_000, what: 'the restore tries again' },
+      );
+      await makeRoom();
     },
     async afterwards({ moment }, { outcome, failure }) {
+      if (spent(moment)) return;
       assert.match((await stage.ec2.sh('df --output=avail /home | tail -n 1')).trim(), /^\d{1,5}$/, 'it still is');
       if (outcome !== 'succeeded' && moment.step !== 'restore') {
         assert.match(`${failure?.message}\n${failure?.tail}\n${failure?.hint}`, /disk|space/i);

@@ -92,7 +92,9 @@ describe('a host whose deploy is gone', function () {
     const title = 'taken over by an embedded deploy, is left to it';
     if (!chosen(title, moment.title)) continue;
     it(`${title} (${moment.title})`, async () => {
-      const { handle, held } = await enter(stage, moment, { timeouts: { inspect: '3m' } });
+      // A timer cannot be held: it has to last until the other deploy has come.
+      const wait = moment.step === 'wait' ? { wait: '30s' } : {};
+      const { handle, held } = await enter(stage, moment, { ...wait, timeouts: { inspect: '3m' } });
       const next = await stage.commit();
       const env = { XDG_DATA_HOME: join(stage.dir, 'data') };
       const deploy = ['deploy', 'production', '--embedded', '--config', stage.configPath];
