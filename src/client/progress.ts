@@ -6,7 +6,7 @@ import {
 } from '@temporalio/client';
 import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common';
 import type { JobHeartbeat } from '../contracts/activities.ts';
-import type { DeployReport, DeployView, Outcome, Phase, StepName } from '../contracts/deploy.ts';
+import type { DeployReport, DeployRequest, DeployView, Outcome, Phase, StepName } from '../contracts/deploy.ts';
 import { deployWorkflowId, progressQuery, searchAttributes, WorkflowType } from '../contracts/temporal.ts';
 import { ask, type Server } from './server.ts';
 
@@ -44,9 +44,21 @@ export async function statusOf(server: Server, target: string, runId?: string): 
   const known = { ref, running: runningSteps(description) };
   if (description.status.name !== 'RUNNING') return { ...known, ...(await closedStatus(server, ref, description)) };
   const view = await queryView(server, ref);
-  return view
-    ? { ...known, view, open: true, from: 'worker' }
-    : { ...known, view: viewFromServer(target, description), open: true, from: 'server' };
+  if (view) return { ...known, view, open: true, from: 'worker' };
+  const requested = await requestedCommit(server, ref);
+  const fromServer = { ...viewFromServer(target, description), ...(requested === undefined ? {} : { requested }) };
+  return { ...known, view: fromServer, open: true, from: 'server' };
+}
+
+/** What the deploy was started with. */
+async function requestedCommit(server: Server, { workflowId, runId }: DeployRef): Promise<string | undefined> {
+  const { history } = await ask(server, () =>
+    server.client.workflowService.getWorkflowExecutionHistory({
+      ...{ namespace: server.namespace, execution: { workflowId, runId }, maximumPageSize: 1 },
+    }),
+  );
+  const payload = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
+  return payload ? defaultPayloadConverter.fromPayload<DeployRequest | undefined>(payload)?.commit : undefined;
 }
 
 export async function describe(

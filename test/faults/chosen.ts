@@ -37,6 +37,7 @@ const cells = new Set([
   'interrupted with SIGINT, aborts the deploy in mid-build',
   'ended with SIGTERM, aborts the deploy in verify',
   'whose terminal is closed, aborts the deploy in start',
+  'killed with SIGKILL with --embedded, goes on with the deploy in fetch',
   'killed with SIGKILL with --embedded, goes on with the deploy in restore, as it starts the services',
   'on a machine that is gone for good, loses the host after ten minutes in start',
 
