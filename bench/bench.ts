@@ -52,8 +52,8 @@ writeFileSync(
 );
 // In memory, as `temporal server start-dev` is without a file.
 const temporal = await startTemporal({ persistent: false });
-const startWorker = (...flags: string[]) =>
-  spawn(process.execPath, [...flags, main, 'serve', '--config', configPath], {
+const startWorker = () =>
+  spawn(process.execPath, [main, 'serve', '--config', configPath], {
     env: { ...process.env, ...temporal.env },
     stdio: 'ignore',
   });
@@ -121,16 +121,11 @@ try {
   console.log(`| bytes of that history | ${description.historySize ?? 0} | < 150,000 |`);
   console.log(`| worker memory after ${rounds + 1} deploys | ${memory.toFixed(0)} MB | < 250 MB |`);
   const client = new Client({ connection });
-  worker.kill();
-  // Tidied up at every chance, so that it is what it needs and not what it has not tidied up yet.
-  worker = startWorker('--gc-global', '--max-semi-space-size=1');
   const slow = [await origin.commitFiles({ lines: '200\n' }), await origin.commitFiles({ lines: '201\n' })];
   const perHost = await inFlight(client, fleet, slow, worker.pid ?? 0);
   console.log(
     `| more for each host in flight, ${fleet.length} beside ${fleet.length / 2} | ${perHost.toFixed(2)} MB | < 1 MB |`,
   );
-  worker.kill();
-  worker = startWorker();
   const resumed: number[] = [];
   for (let round = 0; round < 3; round++) {
     const next = await origin.commitFiles({ lines: `${210 + round}\n` });
