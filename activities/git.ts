@@ -21,18 +21,23 @@ export GIT_COMMITTER_NAME=deploy-by-commit GIT_COMMITTER_EMAIL=deploy-by-commit@
  * be seen: other users' processes do not tell where they are.
  */
 const clearStaleLocks = `clear_stale_locks() {
-  local process name stat
+  local process name
   for process in /proc/[0-9]*; do
     { read -r name <"$process/comm"; } 2>/dev/null || continue
     [ "$name" = git ] || continue
-    # A zombie works nowhere.
-    { read -r stat <"$process/stat"; } 2>/dev/null || continue
-    case $stat in *') Z '*) continue ;; esac
     if [ "$process/cwd" -ef . ]; then return 0; fi
-    if [ -e "$process" ] && ! readlink "$process/cwd" >/dev/null; then return 0; fi
+    # One that is just ending cannot be seen either, but not for long.
+    if out_of_sight "$process" && sleep 0.1 && out_of_sight "$process"; then return 0; fi
   done
   find "\${state%/deploy-by-commit}" -name objects -prune -o -name deploy-by-commit -prune -o \\
     -type f -name '*.lock' -exec rm -f {} +
+}
+# Whether it works where we cannot look; a zombie works nowhere.
+out_of_sight() {
+  local stat
+  { read -r stat <"$1/stat"; } 2>/dev/null || return 1
+  case $stat in *') Z '*) return 1 ;; esac
+  [ -e "$1" ] && ! readlink "$1/cwd" >/dev/null
 }
 clear_stale_locks
 `;
