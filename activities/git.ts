@@ -137,8 +137,9 @@ export const fetchScript = ({ remote, branch }: RepositoryConfig): string =>
 `;
 
 /**
- * Says `candidate SHA` for each of several commits that a short SHA may mean, else `sha`, `subject`, `allowed`, `lfs missing` when the
- * checkout would leave pointers where files of Git LFS belong, and `conflict PATH` for each file that it would overwrite.
+ * Says `candidate SHA` for each of several commits that a short SHA may mean, else `sha`, `subject`, `allowed`, `lfs missing`
+ * when the checkout would leave pointers where files of Git LFS belong, and `conflict PATH` for each file that it would
+ * overwrite.
  */
 export const resolveScript = ({ remote, branch }: RepositoryConfig, commit: string | undefined): string =>
   `${prelude}${overwritten}tip=${quote(`refs/remotes/${remote}/${branch}`)}
@@ -164,7 +165,8 @@ if [ "$sha" != "$(git rev-parse --quiet --verify HEAD)" ]; then overwritten "$sh
 
 /**
  * Keeps what is there, create-only and once, then checks the commit out. Its result: `manual PATH` for each tracked
- * file with changes, `saved REF`, `untracked PATH`, or only `unchanged` where the commit is there already and nothing else.
+ * file with changes, `saved REF`, `untracked PATH`, or only `unchanged` where the commit is there already and nothing
+ * else.
  */
 export const resetScript = (repository: RepositoryConfig, deploy: string, sha: string): string =>
   `${prelude}${clearStaleLocks}${overwritten}sha=${quote(sha)} deploy=${quote(deploy)}

@@ -31,7 +31,7 @@ export interface Observation {
 
 export interface ObserveOptions {
   /** Compose's project, once it is known. */
-  project?: string;
+  project?: string | undefined;
   /** The commit that the rules expect; absent: the one that is checked out. */
   commit?: string;
   /** A ref of saved changes to compare the tree with. */

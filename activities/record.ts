@@ -1,9 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { LeasedTask, Recorded, RecordInput } from '../src/contracts/activities.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import { keepCommitScript, pruneReleaseRefsScript } from './git.ts';
 import { observe } from './observe.ts';
-import { pause } from './pause.ts';
 import type { Run } from './run.ts';
 import type { RecordContext } from './runtime/port.ts';
 import { refuseLostLease, underLease } from './ssh/lease.ts';
@@ -71,7 +71,7 @@ async function lookedAfter(deps: Deps, input: RecordInput, run: Run, context: Re
       const spec = { name: `start-again-${look}`, script: runtime.start(context), deadlineMs: target.timeouts.startMs };
       await unlessFailed(run.job(input, { ...spec, onFailure: 'fail' }));
     }
-    await pause(target.verify.intervalMs, run.signal);
+    await sleep(target.verify.intervalMs, undefined, { signal: run.signal });
     now = await down(deps, input, run, context);
   }
   return first.map((each) => `${host.alias}: since it was verified, ${each}; it was started again`);
@@ -82,8 +82,12 @@ async function down(deps: Deps, input: RecordInput, run: Run, { project }: Recor
   const { target, release } = input;
   const runtime = runtimeFor(target.runtime);
   const reading = observe(deps.program, deps.secrets, runtime, input, {
-    ...{ commit: release.sha, rules: [], brief: true, send: underLease(deps.program, input), signal: run.signal },
-    ...(project === undefined ? {} : { project }),
+    commit: release.sha,
+    rules: [],
+    send: underLease(deps.program, input),
+    brief: true,
+    signal: run.signal,
+    project,
   });
   const failure = await unlessFailed(reading);
   if (failure !== undefined) return [failure];

@@ -118,7 +118,7 @@ export async function build({ program, secrets }: Deps, input: BuildInput, run: 
     rules: [],
     brief: true,
     signal: run.signal,
-    ...named(project),
+    project,
   });
   const images = imagesOf(now.state.runtime);
   const missing = (now.state.services ?? []).filter((service) => !images.some((image) => image.service === service));
@@ -183,5 +183,3 @@ async function numberOf(program: HostProgram, task: LeasedTask): Promise<number>
 export function projectOf({ runtime }: Snapshot): string | undefined {
   return runtime.kind === 'compose' && runtime.project !== '' ? runtime.project : undefined;
 }
-
-const named = (project: string | undefined) => (project === undefined ? {} : { project });

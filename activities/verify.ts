@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type {
   RestoreInput,
   RestoreVerified,
@@ -12,7 +13,6 @@ import { formatDuration } from '../src/domain/duration.ts';
 import { shortSha } from '../src/domain/sha.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import { type Observation, observe } from './observe.ts';
-import { pause } from './pause.ts';
 import { pruned } from './record.ts';
 import { contextOf, part, restoreServices } from './restore.ts';
 import type { Run } from './run.ts';
@@ -49,7 +49,7 @@ async function untilSteady(
     if (last === undefined) {
       passed = 0;
       run.say('the host hangs');
-      await pause(intervalMs, run.signal);
+      await sleep(intervalMs, undefined, { signal: run.signal });
       continue;
     }
     const { faults } = last.judged;
@@ -58,7 +58,7 @@ async function untilSteady(
     if (passed >= passes) return last;
     // The last passes may take it a little over the deadline: a host that is fine is not given up between two looks.
     if (faults.length > 0 && performance.now() >= giveUpAt) throw notHealthy(task, subject, last);
-    await pause(intervalMs, run.signal);
+    await sleep(intervalMs, undefined, { signal: run.signal });
   }
 }
 
@@ -91,7 +91,7 @@ export async function verify({ program, secrets }: Deps, input: VerifyInput, run
       send: underLease(program, input),
       brief: true,
       signal: run.signal,
-      ...(project === undefined ? {} : { project }),
+      project,
     });
     const services = runtime.judge(now.state, { reference: snapshot.runtime, images });
     const head =
@@ -125,7 +125,7 @@ export async function verifyRestored(deps: Deps, input: RestoreVerifyInput, run:
       send: underLease(program, input),
       brief: true,
       signal: run.signal,
-      ...(project === undefined ? {} : { project }),
+      project,
     });
     const services = runtime.judgeRestored(now.state, snapshot.runtime, rebuilt);
     const faults = [

@@ -110,8 +110,9 @@ try {
     );
   }
   const connection = await Connection.connect({ address: temporal.address });
-  const description = await new Client({ connection }).workflow.getHandle(deployWorkflowId('bench')).describe();
-  const history = await new Client({ connection }).workflow.getHandle(deployWorkflowId('bench')).fetchHistory();
+  const client = new Client({ connection });
+  const noop = client.workflow.getHandle(deployWorkflowId('bench'));
+  const [description, history] = [await noop.describe(), await noop.fetchHistory()];
   const memory = residentMb(worker.pid ?? 0);
   console.log('\n| what | measured | budget |\n| --- | --- | --- |');
   console.log(
@@ -120,8 +121,10 @@ try {
   console.log(`| events in the history of a deploy | ${history.events?.length ?? 0} | < 100 |`);
   console.log(`| bytes of that history | ${description.historySize ?? 0} | < 150,000 |`);
   console.log(`| worker memory after ${rounds + 1} deploys | ${memory.toFixed(0)} MB | < 250 MB |`);
-  const client = new Client({ connection });
-  const slow = [await origin.commitFiles({ lines: '200\n' }), await origin.commitFiles({ lines: '201\n' })];
+  const slow: [string, string] = [
+    await origin.commitFiles({ lines: '200\n' }),
+    await origin.commitFiles({ lines: '201\n' }),
+  ];
   const perHost = await inFlight(client, fleet, slow, worker.pid ?? 0);
   console.log(
     `| more for each host in flight, ${fleet.length} beside ${fleet.length / 2} | ${perHost.toFixed(2)} MB | < 1 MB |`,

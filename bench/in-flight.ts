@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import type { Client } from '@temporalio/client';
 import type { DeployRequest } from '../src/contracts/deploy.ts';
 import { deployWorkflowId, taskQueue, WorkflowType } from '../src/contracts/temporal.ts';
-import { buildLine, until } from './build-line.ts';
+import { until } from '../test/lab/until.ts';
+import { buildLine, followed } from './build-line.ts';
 
 /** What a process holds in memory. MB. */
 export const residentMb = (pid: number): number =>
@@ -18,17 +19,21 @@ async function whileDeploying(client: Client, targets: string[], commit: string,
       }),
     ),
   );
-  await until(async () => (await Promise.all(handles.map(buildLine))).every((line) => line > 20));
+  await until(async () => (await Promise.all(handles.map(buildLine))).every((line) => line > 20), followed);
   const resident = residentMb(worker);
   await Promise.all(handles.map((handle) => handle.result()));
   return resident;
 }
 
 /** What a host costs the worker while it is deployed to: all targets at once, beside half of them. MB. */
-export async function inFlight(client: Client, targets: string[], commits: string[], worker: number): Promise<number> {
+export async function inFlight(
+  client: Client,
+  targets: string[],
+  [first, second]: [string, string],
+  worker: number,
+): Promise<number> {
   const half = targets.slice(targets.length / 2);
-  const [few, many] = commits;
-  const less = await whileDeploying(client, half, few ?? '', worker);
-  const more = await whileDeploying(client, targets, many ?? '', worker);
+  const less = await whileDeploying(client, half, first, worker);
+  const more = await whileDeploying(client, targets, second, worker);
   return (more - less) / half.length;
 }

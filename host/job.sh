@@ -96,7 +96,7 @@ follow() {
       job_alive || settle "$3"
     fi
     # About every twenty seconds, for the holder that is judged by it.
-    if [ $((rounds % 100)) = 0 ]; then lock; require_lease "$2"; unlock; fi
+    if [ $((rounds % 100)) = 0 ]; then op_hold "$2"; fi
     sleep "$delay"
   done
   say_end_of_job

@@ -31,7 +31,7 @@ enter() {
   done
   cd -P "$1" 2>/dev/null || fail PreflightFailed "the repository's folder $1 is not there, or not ours to enter"
   repository=$PWD
-  # The common case without asking git, which is half of what a call costs.
+  # What git would say of an ordinary checkout, without the time that it takes to say it.
   if [ -f .git/HEAD ] && [ -O .git ] && [ -d .git/objects ] && ! [ -e .git/commondir ]; then
     common=.git
   else

@@ -106,6 +106,7 @@ export async function deployHost(
   return sha;
 }
 
+/** The steps between the checkout and its proof. */
 async function buildAndStart(run: HostRun, sha: string): Promise<void> {
   const { target, alias, snapshot, inspected, progress } = run;
   const { timeouts } = target;

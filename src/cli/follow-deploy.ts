@@ -34,7 +34,7 @@ export async function followDeploy(
     await presenter.end();
   }
   if (interruption.signal.aborted) return left(terminal, deploy, mode);
-  return conclude(terminal, session, deploy, seen.last, seen);
+  return conclude(terminal, session, deploy, seen);
 }
 
 const footers: Record<OnInterrupt, string> = {
@@ -79,21 +79,28 @@ function left(terminal: Terminal, { target, workflowId, runId }: DeployRef, mode
   return mode === 'abort' ? ExitCode.aborted : ExitCode.succeeded;
 }
 
-/** Says how a deploy ended. `last` is what was seen of it, for one that left no report. */
+/** What is known of a deploy that has ended: how it did, and what was seen of it last, for one that left no report. */
+interface Known {
+  end?: End | undefined;
+  last?: Pick<Moment, 'view'> | undefined;
+}
+
+/** Says how a deploy ended. */
 export async function conclude(
   terminal: Terminal,
   session: Session,
   deploy: DeployRef,
-  last: Pick<Moment, 'view'> | undefined,
-  known: { end?: End | undefined; exitCodeFor?: (view: DeployView) => ExitCode } = {},
+  known: Known = {},
+  exitCodeFor: (view: DeployView) => ExitCode = exitCodeOf,
 ): Promise<ExitCode> {
   const { client } = session;
+  const { last } = known;
   const end = cleaned(known.end ?? (await client.result(deploy)));
   const status = end.report ? undefined : cleaned(await client.progress(deploy.target, deploy.runId));
   // The search attributes are truer than the last look, and the last look tells more.
   const view = end.report ?? (status && { ...status.view, hosts: last?.view.hosts ?? [] }) ?? last?.view;
   if (!view) throw new NoDeploy(`Temporal does not know the deploy of ${deploy.target} any more.`);
-  const exitCode = (known.exitCodeFor ?? exitCodeOf)(view);
+  const exitCode = exitCodeFor(view);
   // The private server is gone in a moment, and its UI with it.
   const link = session.embedded ? undefined : session.link(deploy);
   const { workflowId, runId } = deploy;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { taskQueue } from '../contracts/temporal.ts';
 import { TemporalUnavailable } from './errors.ts';
+import { firstEvents } from './first-events.ts';
 import { ask, type Server } from './server.ts';
 
 export interface Poller {
@@ -38,7 +39,7 @@ export const answerWithinMs = 8000;
 export async function untilAnswered(server: Server, execution: Execution, withinMs = answerWithinMs): Promise<void> {
   const started = Date.now();
   for (let pause = 20; ; pause = Math.min(2 * pause, 500)) {
-    const { answered } = await firstEvents(server, execution);
+    const { answered } = await beginning(server, execution);
     if (answered) return;
     const waited = Date.now() - started;
     if (waited >= withinMs) break;
@@ -47,7 +48,7 @@ export async function untilAnswered(server: Server, execution: Execution, within
   }
   const handle = server.client.workflow.getHandle(execution.workflowId, execution.runId);
   await ask(server, () => handle.terminate('no worker answered in time, so the client took the request back'));
-  const [{ answered, failure }, workers] = await Promise.all([firstEvents(server, execution), pollers(server)]);
+  const [{ answered, failure }, workers] = await Promise.all([beginning(server, execution), pollers(server)]);
   const found =
     workers.length === 0
       ? `nobody polls the task queue ${taskQueue}`
@@ -66,15 +67,8 @@ interface Execution {
   runId: string;
 }
 
-async function firstEvents(server: Server, execution: Execution): Promise<{ answered: boolean; failure?: string }> {
-  const { history } = await ask(server, () =>
-    server.client.workflowService.getWorkflowExecutionHistory({
-      namespace: server.namespace,
-      execution,
-      maximumPageSize: 20,
-    }),
-  );
-  const events = history?.events ?? [];
+async function beginning(server: Server, execution: Execution): Promise<{ answered: boolean; failure?: string }> {
+  const events = await firstEvents(server, execution, 20);
   const failure = events.map((event) => event.workflowTaskFailedEventAttributes?.failure?.message).find(Boolean);
   return {
     answered: events.some(({ workflowTaskCompletedEventAttributes: task }) => task),

@@ -8,6 +8,7 @@ import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common'
 import type { JobHeartbeat } from '../contracts/activities.ts';
 import type { DeployReport, DeployRequest, DeployView, Outcome, Phase, StepName } from '../contracts/deploy.ts';
 import { deployWorkflowId, progressQuery, searchAttributes, WorkflowType } from '../contracts/temporal.ts';
+import { firstEvents } from './first-events.ts';
 import { ask, type Server } from './server.ts';
 
 /** One execution of a deploy. */
@@ -51,13 +52,9 @@ export async function statusOf(server: Server, target: string, runId?: string): 
 }
 
 /** What the deploy was started with. */
-async function requestedCommit(server: Server, { workflowId, runId }: DeployRef): Promise<string | undefined> {
-  const { history } = await ask(server, () =>
-    server.client.workflowService.getWorkflowExecutionHistory({
-      ...{ namespace: server.namespace, execution: { workflowId, runId }, maximumPageSize: 1 },
-    }),
-  );
-  const payload = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
+async function requestedCommit(server: Server, ref: DeployRef): Promise<string | undefined> {
+  const [started] = await firstEvents(server, ref, 1);
+  const payload = started?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
   return payload ? defaultPayloadConverter.fromPayload<DeployRequest | undefined>(payload)?.commit : undefined;
 }
 

@@ -31,7 +31,8 @@ export interface Inspection {
   head: string;
   /**
    * Set when what is there runs as it should, with nothing changed by hand and every health rule holding, so that a deploy
-   * of that very commit has nothing to build and to start. Never for Compose, which finds that out by itself.
+   * of that very commit has nothing to build and to start. Never for Compose, which finds that out by itself. The snapshot
+   * would tell as well, but histories from before this was told must replay with their builds.
    */
   intact?: true;
   releases: Release[];

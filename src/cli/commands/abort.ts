@@ -70,9 +70,7 @@ function tell(terminal: Terminal, { ref, view }: Status, answer: AbortAnswer): E
 
 /** Aborted is what was asked for; a deploy that succeeded all the same was not stopped. */
 const untilEnded = (terminal: Terminal, session: Session, ref: DeployRef): Promise<ExitCode> =>
-  conclude(terminal, session, ref, undefined, {
-    exitCodeFor: (view) => {
-      if (view.outcome === 'aborted') return ExitCode.succeeded;
-      return view.outcome === 'succeeded' ? ExitCode.failed : exitCodeOf(view);
-    },
+  conclude(terminal, session, ref, {}, (view) => {
+    if (view.outcome === 'aborted') return ExitCode.succeeded;
+    return view.outcome === 'succeeded' ? ExitCode.failed : exitCodeOf(view);
   });

@@ -14,7 +14,7 @@ export function watch(terminal: Terminal, target: string, flags: TemporalFlags):
     const found = await session.client.progress(target);
     if (!found) throw new NoDeploy(`Temporal knows no deploy of ${target}.`, { unknown: true });
     const status = cleaned(found);
-    if (!status.open) return conclude(terminal, session, status.ref, status);
+    if (!status.open) return conclude(terminal, session, status.ref, { last: status });
     const mode = session.embedded ? 'abort' : 'leave';
     const { client, embedded } = session;
     const interruption = new Interruption({ client, mode, by: actor(process.env), embedded });
