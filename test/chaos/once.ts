@@ -1,7 +1,7 @@
 /** What ran on a host in a round: nothing twice, nothing beside another, nothing forward after an abort. */
 import type { DeployReport } from '../../src/contracts/deploy.ts';
+import { mutatingCommands, overlaps } from '../lab/trace-lines.ts';
 import type { Seen } from './round.ts';
-import { mutatingCommands, overlaps } from './trace-lines.ts';
 
 const forward = ['inspect', 'fetch', 'reset', 'build', 'start', 'wait', 'verify'];
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { WorkflowType } from '../../src/contracts/temporal.ts';
 import { needs } from '../lab/needs.ts';
+import { assertNoOverlap } from '../lab/trace-lines.ts';
 import { until } from '../lab/until.ts';
 import { startWorkerProcess } from '../lab/worker-process.ts';
 import { builds, type Evidence, evidence, starts } from './evidence.ts';
@@ -28,7 +29,7 @@ describe('a Compose application on a real host', function () {
     const now = await evidence(stage);
     assert.equal(now.lease, '', 'a lease is left');
     assert.deepEqual(now.jobs, [], 'a remote job runs on');
-    assertNoOverlap(stage);
+    assertNoOverlap(stage.ec2.trace);
   });
 
   /** One release: checkout, running images, image names and the application itself agree. */
@@ -219,19 +220,6 @@ describe('a Compose application on a real host', function () {
     for (const value of stage.secrets) assert.ok(!text.includes(value));
   });
 });
-
-/** Mutating commands of the product, each from start to end: none may begin before the one before it has ended. */
-function assertNoOverlap({ ec2 }: Stage): void {
-  const all = ec2.trace.mutating().filter(({ end }) => end !== undefined);
-  const steps = all.filter(({ command }) =>
-    /^docker compose .* (build|pull|up)\b|^git .*(checkout|fetch) /.test(command),
-  );
-  const sorted = steps.sort((a, b) => a.start - b.start);
-  for (const [index, entry] of sorted.entries()) {
-    const next = sorted[index + 1];
-    if (next) assert.ok(next.start >= (entry.end ?? 0), `${next.command} began while ${entry.command} ran`);
-  }
-}
 
 /** A history as text, with every payload's bytes beside it. */
 function decoded(history: string): string {

@@ -1,8 +1,7 @@
 /** What a host itself says: git, docker, the process table and the trace, none of it through the product. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import type { Ec2Host } from '../lab/ec2-host.ts';
-import { isMutating } from '../lab/trace.ts';
+import { assertNoOverlap } from '../lab/trace-lines.ts';
 import { repository, state } from './stage.ts';
 
 export interface Evidence {
@@ -71,7 +70,7 @@ export async function assertOneRelease(ec2: Ec2Host, sha: string): Promise<Evide
     ...{ head: sha, branch: 'main', commit: sha, recorded: sha, lease: '', snapshots: [], jobs: [], changes: [] },
     services: [`ticker ${now.images['busybox:1']} running`, `web ${now.images['app-web:latest']} running`],
   });
-  assertNoOverlap(ec2);
+  assertNoOverlap(ec2.trace);
   return now;
 }
 
@@ -90,23 +89,3 @@ export const runs = ({ trace }: Ec2Host, pattern: RegExp): number =>
 
 export const builds = (ec2: Ec2Host): number => runs(ec2, /^docker compose .* build$/);
 export const starts = (ec2: Ec2Host): number => runs(ec2, /^docker compose .* up -d --remove-orphans$/);
-
-/** Commands of steps and of the compensation that change something. */
-const ofSteps = /^docker compose .* (build|pull|up)\b|^git .*(checkout|fetch|update-ref) |^docker tag /;
-
-/**
- * None of them begins while another one runs. By the order of the trace's lines, not by a clock; one that has no end
- * was killed.
- */
-export function assertNoOverlap({ trace }: Ec2Host): void {
-  const lines = readFileSync(trace.file, 'utf8').split('\n');
-  const endOf = (pid: string, from: number) =>
-    lines.findIndex((line, at) => at > from && line.startsWith('end ') && line.split(' ')[2] === pid);
-  let busy: { until: number; command: string } | undefined;
-  for (const [at, line] of lines.entries()) {
-    const [, pid = '', command = ''] = /^start \S+ (\d+) (.*)$/.exec(line) ?? [];
-    if (!ofSteps.test(command) || !isMutating(command)) continue;
-    assert.ok(busy === undefined || at > busy.until, `${command} began while this ran: ${busy?.command}`);
-    busy = { until: endOf(pid, at), command };
-  }
-}

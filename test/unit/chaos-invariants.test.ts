@@ -62,6 +62,17 @@ describe('what chaos looks for', () => {
     assert.deepEqual(brokenInvariants(seen('rolled-back')), []);
   });
 
+  it('takes a command that a reboot killed for ended, though its process ID is given out anew', () => {
+    const trace = [
+      'start 1.0 7 git checkout --force -B main',
+      'start 2.0 8 git checkout --quiet --detach',
+      'end 2.5 8 0',
+      'start 3.0 7 git diff',
+      'end 3.5 7 0',
+    ].join('\n');
+    assert.deepEqual(brokenInvariants(seen('succeeded', { traces: [trace] })), []);
+  });
+
   const broken: Record<string, [Seen, RegExp]> = {
     'a workflow that stays open': [seen('succeeded', { closed: false }), /did not close/],
     'a success without the release': [seen('succeeded', { after: [host(oldSha)] }), /HEAD is/],

@@ -1,12 +1,17 @@
 /** The trace of a host, read by the order of its lines and not by a clock. */
-import { isMutating } from '../lab/trace.ts';
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { isMutating, type Trace } from './trace.ts';
 
 export interface Traced {
   command: string;
   /** Seconds since the epoch. */
   at: number;
   from: number;
-  /** The line at which it ended; undefined for one that was killed together with its wrapper. */
+  /**
+   * The line at which it ended; undefined for one that was killed together with its wrapper, also when its process ID
+   * ends later: a rebooted host gives them out anew.
+   */
   to?: number;
 }
 
@@ -36,4 +41,10 @@ export function overlaps(commands: readonly Traced[]): [Traced, Traced][] {
     if (command.to !== undefined && (busy?.to === undefined || command.to > busy.to)) busy = command;
   }
   return found;
+}
+
+export function assertNoOverlap({ file }: Trace): void {
+  for (const [first, second] of overlaps(mutatingCommands(readFileSync(file, 'utf8')))) {
+    assert.fail(`${second.command} began while this ran: ${first.command}`);
+  }
 }
