@@ -20,8 +20,12 @@ export GIT_COMMITTER_NAME=deploy-by-commit GIT_COMMITTER_EMAIL=deploy-by-commit@
  * A git that was killed leaves its lock files. They are removed only when no git works in this checkout, as far as can
  * be seen: other users' processes do not tell where they are.
  */
-const clearStaleLocks = `clear_stale_locks() {
+const clearStaleLocks = `locks() {
+  find "\${state%/deploy-by-commit}" -name objects -prune -o -name deploy-by-commit -prune -o -type f -name '*.lock' "$@"
+}
+clear_stale_locks() {
   local process name
+  [ -n "$(locks -print -quit)" ] || return 0
   for process in /proc/[0-9]*; do
     { read -r name <"$process/comm"; } 2>/dev/null || continue
     [ "$name" = git ] || continue
@@ -29,8 +33,7 @@ const clearStaleLocks = `clear_stale_locks() {
     # One that is just ending cannot be seen either, but not for long.
     if out_of_sight "$process" && sleep 0.1 && out_of_sight "$process"; then return 0; fi
   done
-  find "\${state%/deploy-by-commit}" -name objects -prune -o -name deploy-by-commit -prune -o \\
-    -type f -name '*.lock' -exec rm -f {} +
+  locks -exec rm -f {} +
 }
 # Whether it works where we cannot look; a zombie works nowhere.
 out_of_sight() {
