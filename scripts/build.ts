@@ -1,14 +1,23 @@
 /** `npm run build`: JavaScript and declarations in dist/, the hosts' shell program, and the workflow bundle. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, relative, resolve } from 'node:path';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { build } from 'esbuild';
+import { Root } from 'protobufjs';
 
 const root = resolve(import.meta.dirname, '..');
 const dist = join(root, 'dist');
 const require = createRequire(import.meta.url);
+
+/** What calls Temporal in the command line: the SDK's own part for workflows, and ours. */
+const clientCode = [
+  ...['workflow-client', 'connection'].map((name) => `node_modules/@temporalio/client/lib/${name}.js`),
+  ...readdirSync(join(root, 'src/client')).map((name) => `src/client/${name}`),
+]
+  .map((file) => readFileSync(join(root, file), 'utf8'))
+  .join('\n');
 
 rmSync(dist, { recursive: true, force: true });
 const tsc = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json'], {
@@ -79,15 +88,43 @@ async function bundleCommandLine(outdir: string): Promise<void> {
 }
 
 /**
- * Temporal's messages without those of its cloud's administration and of the worker's core, which are a third of them, and
- * as text, which is read faster than code.
+ * Temporal's messages without those of its cloud's administration, of the worker's core, and of requests that a client of
+ * ours never makes, which are more than half of them; and as text, which is read faster than code.
  */
 function clientMessages(): string {
   const { coresdk, temporal, ...others } = require('@temporalio/proto/protos/json-module.js').toJSON().nested;
-  delete temporal.nested.api.nested.cloud;
-  const messages = JSON.stringify({ ...others, temporal });
+  const { cloud, ...api } = temporal.nested.api.nested;
+  keepAsked(api.workflowservice.nested.v1.nested, 'WorkflowService', 'workflowService');
+  keepAsked(api.operatorservice.nested.v1.nested, 'OperatorService', 'operatorService');
+  temporal.nested.api.nested = api;
+  const messages = { nested: { ...others, temporal } };
+  // Fails when one of them needs a message that was left out.
+  Root.fromJSON(messages).resolveAll();
   return `const { roots, Root } = require('protobufjs/light');
-module.exports = (roots.__temporal ??= new Root()).addJSON(JSON.parse(${JSON.stringify(messages)}));`;
+module.exports = (roots.__temporal ??= new Root()).addJSON(JSON.parse(${JSON.stringify(JSON.stringify(messages.nested))}));`;
+}
+
+/** Leaves a service only the methods that the client's code calls, with their messages and what those are made of. */
+function keepAsked(nested: Record<string, unknown>, name: string, variable: string): void {
+  const service = nested[name] as { methods: Record<string, { requestType: string; responseType: string }> };
+  const asked = new Set(
+    [...clientCode.matchAll(new RegExp(`\\b${variable}\\.(\\w+)`, 'g'))].map(([, method]) => method),
+  );
+  const messages = Object.values(service.methods).flatMap(({ requestType, responseType }) => [
+    requestType,
+    responseType,
+  ]);
+  service.methods = Object.fromEntries(
+    Object.entries(service.methods).filter(([method]) => asked.has(method.charAt(0).toLowerCase() + method.slice(1))),
+  );
+  const left = new Map(messages.map((message) => [message, nested[message]]));
+  for (const message of messages) delete nested[message];
+  for (let found = true; found; ) {
+    const used = JSON.stringify(nested);
+    const missing = [...left.keys()].filter((message) => !(message in nested) && used.includes(`"${message}"`));
+    for (const message of missing) nested[message] = left.get(message);
+    found = missing.length > 0;
+  }
 }
 
 console.error(`dist/ is built; the workflow bundle has ${(statSync(bundle).size / 1e6).toFixed(2)} MB`);
