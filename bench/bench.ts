@@ -50,8 +50,8 @@ writeFileSync(
   configPath,
   `targets:${targetYaml('bench', checkout)}${fleet.map((name) => targetYaml(name, join(dir, name))).join('')}`,
 );
-// In memory, as `temporal server start-dev` is without a file.
-const temporal = await startTemporal({ persistent: false });
+// As `dbc serve --dev` starts it, but in memory.
+const temporal = await startTemporal({ persistent: false, eager: true });
 const startWorker = () =>
   spawn(process.execPath, [main, 'serve', '--config', configPath], {
     env: { ...process.env, ...temporal.env },

@@ -36,6 +36,9 @@ export function runningServer(stateDir: string): { server: DevServer; owner: num
   return { server: devServer(stateDir, entry), owner, ownerAlive: isAlive(owner, ownerStarted) };
 }
 
+/** Temporal hands the next step to the worker that asks for it, instead of having it polled for. */
+export const eagerSteps = ['--dynamic-config-value', 'system.enableActivityEagerExecution=true'];
+
 export interface StartOptions {
   binary: string;
   stateDir: string;
@@ -55,6 +58,7 @@ export async function startDevServer({ binary, stateDir, ui }: StartOptions): Pr
       ...['--db-filename', join(stateDir, 'temporal.db')],
       ...(uiPort === undefined ? ['--headless'] : ['--ui-port', String(uiPort)]),
       ...Object.values(searchAttributes).flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
+      ...eagerSteps,
     ],
     // A group of its own: Ctrl-C in the terminal is an abort for us, and must not end the server under it.
     { stdio: ['ignore', output, output], detached: true },

@@ -55,7 +55,7 @@ export class Lane {
     const count = stage === 'two hosts' ? 2 : 1;
     const [application, temporal, ...hosts] = await Promise.all([
       makeApplication(stage, dir),
-      startTemporal(),
+      startTemporal({ eager: stage !== 'one host' }),
       ...Array.from({ length: count }, () => startEc2Host(stage === 'one host' ? { diskMb } : {})),
     ]);
     await Promise.all(hosts.map((ec2) => prepare(ec2, application, stage)));

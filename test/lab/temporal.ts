@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { searchAttributes } from '../../src/contracts/temporal.ts';
+import { eagerSteps } from '../../src/embedded/dev-server.ts';
 import { findTemporal } from '../../src/embedded/temporal-binary.ts';
 import { atExit } from './cleanup.ts';
 import { type Daemon, startDaemon, whyEnded } from './daemon.ts';
@@ -18,6 +19,8 @@ export interface TemporalOptions {
   ui?: boolean;
   /** Keeps the state in a file, so that `kill9` and `restart` lose nothing. Default: true. */
   persistent?: boolean;
+  /** Hands out steps as the server of `--embedded` and `dbc serve --dev` does, and a cluster not by default. */
+  eager?: boolean;
   namespace?: string;
 }
 
@@ -37,7 +40,7 @@ export interface TemporalServer {
 }
 
 export async function startTemporal(options: TemporalOptions = {}): Promise<TemporalServer> {
-  const { ui = false, persistent = true, namespace = 'default' } = options;
+  const { ui = false, persistent = true, eager = false, namespace = 'default' } = options;
   const dir = mkdtempSync(join(tmpdir(), 'dbc-temporal-'));
   const logFile = join(dir, 'log');
   const binary = await findTemporal({ log: (line) => console.error(line) });
@@ -48,6 +51,7 @@ export async function startTemporal(options: TemporalOptions = {}): Promise<Temp
     ...(ui ? ['--ui-port', String(uiPort)] : ['--headless']),
     ...(persistent ? ['--db-filename', join(dir, 'temporal.db')] : []),
     ...Object.values(searchAttributes).flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
+    ...(eager ? eagerSteps : []),
     ...['--log-level', 'error'],
   ];
   let server = await boot();
