@@ -148,10 +148,11 @@ function cutOff({ host }: HostTask, { lines, output }: HostAnswer, seconds: numb
 
 /** Only what is shown is redacted: names and IDs are compared. */
 function redactState(state: RuntimeState, redact: (text: string) => string): RuntimeState {
-  const { runtime, problem } = state;
+  const { runtime, problem, unread } = state;
   return {
     ...state,
     runtime: runtime.kind === 'commands' ? { ...runtime, status: redact(runtime.status) } : runtime,
     ...(problem === undefined ? {} : { problem: redact(problem) }),
+    ...(unread === undefined ? {} : { unread: redact(unread) }),
   };
 }

@@ -58,6 +58,9 @@ export function judgePreflight(task: HostTask, seen: Observation, env: Map<strin
     if (version === undefined || Number(version) < 2) {
       errors.push(`Docker Compose 2 or later is needed as a plugin, found: ${said('compose') || 'none'}`);
     }
+    // What was not read would be missing in the snapshot, and a restore would take it away.
+    if (seen.state.unread)
+      errors.push(`what runs could not be read; was Docker restarted just now? ${seen.state.unread}`);
   }
   const disk = Number(said('disk'));
   if (disk > 0 && disk < diskErrorKb)

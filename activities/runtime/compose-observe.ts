@@ -17,7 +17,8 @@ const containerFormat =
  * host's wall clock may jump.
  */
 export function observeScript(compose: string, project: string | undefined): string {
-  return `echo "at docker compose config"
+  return `unread() { echo "unread $(printf '%s failed: %s' "$1" "$(head -c 500 "$scratch/docker")" | base64 -w0)"; }
+echo "at docker compose config"
 config=$(${compose} config --format json 2>"$scratch/config") || echo "problem $(base64 -w0 <"$scratch/config")"
 echo "config $(printf '%s' "$config" | base64 -w0)"
 project=${quote(project ?? '')}
@@ -26,20 +27,24 @@ project=${quote(project ?? '')}
 [ -n "$project" ] || project=$(basename "$PWD" | tr '[:upper:]' '[:lower:]' | tr -cd 'a-z0-9_-')
 echo "project $project"
 echo "at docker ps"
-ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$project" --filter label=com.docker.compose.oneoff=False) || echo "problem $(echo 'docker ps failed' | base64 -w0)"
+ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$project" --filter label=com.docker.compose.oneoff=False 2>"$scratch/docker") || unread 'docker ps'
 if [ -n "$ids" ]; then
-  docker inspect --format ${quote(containerFormat)} $ids | while read -r line; do
+  # One that was removed meanwhile is not there; the others are told.
+  docker inspect --format ${quote(containerFormat)} $ids 2>"$scratch/docker" >"$scratch/containers" ||
+    grep -qi 'no such' "$scratch/docker" || unread 'docker inspect'
+  while read -r line; do
     echo "container $(printf '%s' "$line" | base64 -w0)"
     pid=$(printf '%s' "$line" | sed -n 's/.*"Pid":\\([0-9]*\\).*/\\1/p')
     [ "\${pid:-0}" -gt 0 ] && stat=$(cat "/proc/$pid/stat" 2>/dev/null) || continue
     read -r up _ </proc/uptime
     echo "up $(printf '%s' "$line" | sed -n 's/^{"Id":"\\([0-9a-f]*\\)".*/\\1/p') $(echo "\${stat##*) }" | awk -v up="$up" -v hz="$(getconf CLK_TCK)" '{ printf "%d", up - $20 / hz }')"
-  done
+  done <"$scratch/containers"
 fi
 echo "at docker image inspect"
 names=$(${compose} config --images 2>/dev/null | sort -u)
 for name in $names; do
-  echo "image $name $(docker image inspect --format '{{.Id}}' "$name" 2>/dev/null)"
+  id=$(docker image inspect --format '{{.Id}}' "$name" 2>"$scratch/docker") || grep -qi 'no such' "$scratch/docker" || unread 'docker image inspect'
+  echo "image $name $id"
 done
 `;
 }
@@ -71,10 +76,12 @@ export function parseObservation(output: string): RuntimeState {
     ...container,
     upSeconds: container.state === 'running' ? Number(ages.get(container.id) ?? 0) : 0,
   }));
-  const [problem] = decoded('problem');
+  const [unread] = decoded('unread');
+  const problem = decoded('problem')[0] ?? unread;
   return {
     runtime: { kind: 'compose', project, containers, images },
     ...(services.length > 0 ? { services: services.map(([name]) => name).sort() } : {}),
     ...(problem === undefined ? {} : { problem: problem.trim() }),
+    ...(unread === undefined ? {} : { unread: unread.trim() }),
   };
 }

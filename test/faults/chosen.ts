@@ -14,6 +14,7 @@ const cells = new Set([
   'a host rebooted in restore, in mid-checkout',
   'a host rebooted in record',
   'dockerd restarted in wait',
+  'dockerd down for a moment in inspect',
   'dockerd hanging in verify',
   'Temporal killed and started again in record',
   'Temporal unreachable for longer than a heartbeat may take in wait',

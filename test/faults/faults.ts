@@ -173,6 +173,25 @@ export const faults: Fault[] = [
     afterwards: startedAgain,
   },
   {
+    // What docker was asked there has no answer: it must not be taken for one.
+    title: 'dockerd down for a moment',
+    strikes: ({ step }) => step === 'inspect',
+    outcomes: failed,
+    async inject({ stage: { ec2 }, held }) {
+      const back = ec2.restart('docker');
+      await until(async () => (await ec2.sh('docker version >/dev/null 2>&1 || echo down')).includes('down'), {
+        what: 'dockerd is down',
+      });
+      await held.open();
+      await back;
+    },
+    async afterwards({ stage: { ec2 } }, { failure }) {
+      assert.match(failure?.message ?? '', /what runs could not be read; .*docker ps failed/);
+      // Nothing was begun on this host, so what it stopped itself is its own affair.
+      await ec2.sh('docker start $(docker ps -aq --filter label=com.docker.compose.service=ticker)');
+    },
+  },
+  {
     title: 'dockerd hanging',
     config: short,
     strikes: everywhere,
