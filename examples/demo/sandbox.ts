@@ -163,7 +163,7 @@ targets:
     hosts: [{ name: sandbox, address: ${host.address}, user: ${host.user}, port: ${host.port} }]
     ssh: { privateKey: { file: ${key} }, knownHosts: ${knownHosts} }
     repository: { path: ${checkout}, branch: main }
-    ${runtime === 'compose' ? 'compose: { profile: aws }' : `commands: { build: bash scripts/build, start: bash scripts/start, stop: bash scripts/stop, status: bash scripts/status }`}
+    ${runtime === 'compose' ? 'compose: { profile: aws }' : `commands: { build: bash scripts/build, start: bash scripts/start, stop: bash scripts/stop, status: bash scripts/status, logs: bash scripts/logs $DBC_SERVICE }`}
     env: { file: .env.aws, required: [POSTGRES_DB, POSTGRES_USER, POSTGRES_PASSWORD, DATABASE_URL] }
     wait: 1s
     verify: { deadline: 6s, interval: 500ms, passes: 2 }
