@@ -53,14 +53,14 @@ export function judgePreflight(task: HostTask, seen: Observation, env: Map<strin
       errors.push(
         `Docker does not answer: ${said('docker') || 'no docker on the PATH'}; is it running, and is ${task.host.user} in its group?`,
       );
+    } else if (seen.state.unread !== undefined) {
+      // What was not read would be missing in the snapshot, and a restore would take it away.
+      errors.push(`what runs could not be read; was Docker restarted just now? ${seen.state.unread}`);
     }
     const version = /^v?(\d+)\./.exec(said('compose'))?.[1];
     if (version === undefined || Number(version) < 2) {
       errors.push(`Docker Compose 2 or later is needed as a plugin, found: ${said('compose') || 'none'}`);
     }
-    // What was not read would be missing in the snapshot, and a restore would take it away.
-    if (seen.state.unread)
-      errors.push(`what runs could not be read; was Docker restarted just now? ${seen.state.unread}`);
   }
   const disk = Number(said('disk'));
   if (disk > 0 && disk < diskErrorKb)

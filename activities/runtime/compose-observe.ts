@@ -18,6 +18,8 @@ const containerFormat =
  */
 export function observeScript(compose: string, project: string | undefined): string {
   return `unread() { echo "unread $(printf '%s failed: %s' "$1" "$(head -c 500 "$scratch/docker")" | base64 -w0)"; }
+# An answer too: it is not there. A socket that is not there is none.
+unknown() { grep -qiE 'no such (image|container|object)' "$scratch/docker"; }
 echo "at docker compose config"
 config=$(${compose} config --format json 2>"$scratch/config") || echo "problem $(base64 -w0 <"$scratch/config")"
 echo "config $(printf '%s' "$config" | base64 -w0)"
@@ -31,7 +33,7 @@ ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$proje
 if [ -n "$ids" ]; then
   # One that was removed meanwhile is not there; the others are told.
   docker inspect --format ${quote(containerFormat)} $ids 2>"$scratch/docker" >"$scratch/containers" ||
-    grep -qi 'no such' "$scratch/docker" || unread 'docker inspect'
+    unknown || unread 'docker inspect'
   while read -r line; do
     echo "container $(printf '%s' "$line" | base64 -w0)"
     pid=$(printf '%s' "$line" | sed -n 's/.*"Pid":\\([0-9]*\\).*/\\1/p')
@@ -43,7 +45,7 @@ fi
 echo "at docker image inspect"
 names=$(${compose} config --images 2>/dev/null | sort -u)
 for name in $names; do
-  id=$(docker image inspect --format '{{.Id}}' "$name" 2>"$scratch/docker") || grep -qi 'no such' "$scratch/docker" || unread 'docker image inspect'
+  id=$(docker image inspect --format '{{.Id}}' "$name" 2>"$scratch/docker") || unknown || unread 'docker image inspect'
   echo "image $name $id"
 done
 `;
