@@ -175,8 +175,13 @@ export const faults: Fault[] = [
   {
     // What docker was asked there has no answer: it must not be taken for one.
     title: 'dockerd down for a moment',
-    strikes: ({ step }) => step === 'inspect',
-    outcomes: failed,
+    // A build is held inside of Docker itself: there, 'dockerd restarted' is the same.
+    strikes: ({ title }) => !title.includes('mid-build'),
+    repeats: true,
+    outcomes(moment) {
+      if (moment.step === 'inspect') return failed(moment);
+      return moment.step === 'fetch' ? ['succeeded', 'rolled-back'] : [...unharmed(moment), ...failed(moment)];
+    },
     async inject({ stage: { ec2 }, held }) {
       const back = ec2.restart('docker');
       await until(async () => (await ec2.sh('docker version >/dev/null 2>&1 || echo down')).includes('down'), {
@@ -185,7 +190,11 @@ export const faults: Fault[] = [
       await held.open();
       await back;
     },
-    async afterwards({ stage: { ec2 } }, { failure }) {
+    async afterwards(cell, report) {
+      await startedAgain(cell, report);
+      if (cell.moment.step !== 'inspect') return;
+      const { failure } = report;
+      const { ec2 } = cell.stage;
       assert.match(failure?.message ?? '', /what runs could not be read; .*docker ps failed/);
       // Nothing was begun on this host, so what it stopped itself is its own affair.
       await ec2.sh('docker start $(docker ps -aq --filter label=com.docker.compose.service=ticker)');
