@@ -63,6 +63,7 @@ async function runDeploy(sandbox: Sandbox, world: World, runId: string): Promise
   const { clock, scenario } = world;
   const giveUpAt = clock.elapsed + longestMs;
   world.deploy = runId;
+  world.running.add(runId);
   const worker = new SimulatedWorker(world);
   const asked: Asked[] = [];
   const happenings = new Happenings(world, scenario, {
@@ -90,6 +91,7 @@ async function runDeploy(sandbox: Sandbox, world: World, runId: string): Promise
   happenings.start();
   await clock.run(() => temporal.closing !== undefined || clock.elapsed > giveUpAt || worker.broken !== undefined);
   happenings.over = true;
+  world.running.delete(runId);
   world.say(temporal.closing ? 'the workflow is closed' : 'the workflow has not ended');
   await temporal.dispose();
   if (worker.broken !== undefined) throw worker.broken;

@@ -33,10 +33,15 @@ export class World {
   /** Hosts with unfinished work, seen when the next deploy begins. */
   readonly leftHalfChanged = new Set<string>();
   readonly log: string[] = [];
+  /** Deploys that run, as Temporal knows it: one that is not closed keeps its lease. */
+  readonly running: Set<string>;
+  /** It began while what a dead deploy had asked for may still have been at work. */
+  readonly atOnce: boolean;
   /** The run ID of the deploy, once it is known. */
   deploy = '';
+  readonly #earlier: World | undefined;
 
-  constructor(scenario: Case, clock: Clock, name: string, hosts?: Host[]) {
+  constructor(scenario: Case, clock: Clock, name: string, earlier?: World) {
     this.clock = clock;
     this.scenario = scenario;
     this.script = new Script(scenario);
@@ -44,8 +49,17 @@ export class World {
     this.target = targetConfig(scenario, aliases, name);
     const sick = (commit: string) =>
       (commit === newSha && scenario.newIsSick) || (commit === oldSha && scenario.oldIsSick) || commit === deadSha;
+    this.#earlier = earlier;
+    this.atOnce = earlier?.scenario.then?.rested === false;
+    this.running = earlier?.running ?? new Set(['living', 'thief']);
     this.hosts =
-      hosts ?? scenario.hosts.map((setup, index) => this.#host(new Host(aliases[index] ?? '', clock, sick), setup));
+      earlier?.hosts ??
+      scenario.hosts.map((setup, index) => this.#host(new Host(aliases[index] ?? '', clock, sick), setup));
+  }
+
+  /** Somebody stopped services, in this deploy or before it: nobody owes that they run, or that they do not. */
+  get servicesWereStopped(): boolean {
+    return this.script.came.has('services stop') || (this.#earlier?.servicesWereStopped ?? false);
   }
 
   /** The hosts as this deploy has left them, for the next one. */
@@ -53,7 +67,7 @@ export class World {
     const { kind } = this.scenario.then ?? { kind: 'deploy' };
     const commit = kind === 'deploy' ? 'fix' : 'unnamed';
     const { then: _, ...rest } = this.scenario;
-    const next = new World({ ...rest, kind, commit, faults: [], events: [] }, this.clock, this.target.name, this.hosts);
+    const next = new World({ ...rest, kind, commit, faults: [], events: [] }, this.clock, this.target.name, this);
     for (const host of this.hosts) {
       const now = host.machine.state();
       next.atStart.set(host.alias, now);
@@ -73,7 +87,7 @@ export class World {
     const recorded = host.releases.some(({ deploy }) => deploy === this.deploy);
     if (recorded || host.lease?.deploy === 'thief' || before === undefined) return false;
     const seen = (state: MachineState) => {
-      const up = this.script.came.has('services stop') ? [] : state.up;
+      const up = this.servicesWereStopped ? [] : state.up;
       return { ...plain(state), tags: {}, up };
     };
     return !isDeepStrictEqual(seen(host.machine.state()), seen(before));

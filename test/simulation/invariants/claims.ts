@@ -21,7 +21,7 @@ export function claims(trace: Closed): string[] {
         (view.now !== undefined && view.now === report.commit && isOn(trace, host, view.now)) ||
         (view.now === view.before && isBack(trace, host));
       if (!right) found.push(`${alias} is said to be on ${view.now?.slice(0, 3)}, verified: ${stateOf(host)}`);
-      const excused = world.scenario.oldIsSick || world.script.came.has('services stop');
+      const excused = world.scenario.oldIsSick || world.servicesWereStopped;
       if (!host.machine.answersWell() && !excused && Object.keys(host.machine.state().runs).length > 0) {
         found.push(`${alias} is said to be verified and is not healthy`);
       }

@@ -22,7 +22,7 @@ export function outcomes(trace: Closed): string[] {
       if (!isRecorded(trace, host)) found.push(`${outcome}, but ${host.alias} has no record of it`);
     } else if (asked(trace, 'reset', host.alias)) {
       if (!isBack(trace, host)) found.push(wrong(host, 'as it was before'));
-    } else if (!isUntouched(trace, host)) {
+    } else if (!isUntouched(trace, host) && isOurs(trace, host)) {
       found.push(wrong(host, 'untouched'));
     }
     if (!recording && host.releases.some(({ deploy }) => deploy === trace.world.deploy)) {
@@ -31,6 +31,9 @@ export function outcomes(trace: Closed): string[] {
   }
   return found;
 }
+
+/** Not a host that this deploy never came to, where a dead one was still at work. */
+const isOurs = (trace: Closed, { alias }: Host): boolean => asked(trace, 'inspect', alias) || !trace.world.atOnce;
 
 function isRecorded({ world, report }: Closed, { releases }: Host): boolean {
   const last = releases.at(-1);

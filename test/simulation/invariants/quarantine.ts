@@ -12,7 +12,7 @@ function onHost(trace: Closed, host: Host): string[] {
   const { report, world } = trace;
   const { alias } = host;
   // Images that vanish, and services that somebody stops: nobody can tell that from a release's fault.
-  if (world.script.came.has('images go') || world.script.came.has('services stop')) return [];
+  if (world.script.came.has('images go') || world.servicesWereStopped) return [];
   const was = world.quarantinedAtStart.get(alias) ?? new Set();
   const added = [...host.quarantined].filter((sha) => !was.has(sha));
   const wasRunning = world.before.get(alias)?.head;
@@ -33,13 +33,15 @@ function onHost(trace: Closed, host: Host): string[] {
 }
 
 /** The failure is one of the release, and it came before any abort. */
-function itsFault({ report, world }: Closed): boolean {
+function itsFault({ report, world, asked: all }: Closed): boolean {
   const { failure, abort, outcome } = report;
   if (!failure || outcome === 'succeeded' || outcome === 'aborted') return false;
   const failed = world.answers.find(
     ({ step, answer }) => step === failure.step && 'failed' in answer && answer.failed.type === failure.type,
   );
-  if (!failed || (abort && Date.parse(abort.at) <= failed.at + 2)) return false;
+  const undoneAt = all.find(({ step }) => step === 'retakeLease')?.at ?? Number.POSITIVE_INFINITY;
+  // Heard of together with the failure, an abort excuses it as well.
+  if (!failed || (abort && Date.parse(abort.at) <= undoneAt)) return false;
   if (failure.step === 'verify' && failure.type === 'HealthCheckFailed') {
     return (world.scenario.newIsSick && report.commit === newSha) || world.scenario.oldIsSick;
   }

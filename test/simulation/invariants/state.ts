@@ -5,16 +5,15 @@ import type { Closed } from '../invariants.ts';
 
 const sameState = (a: MachineState, b: MachineState): boolean => isDeepStrictEqual(plain(a), plain(b));
 
-/** Where somebody stops services in between, nobody owes that they run. */
 const stateIn = ({ world }: Closed, host: Host): MachineState => {
   const state = host.machine.state();
-  return world.script.came.has('services stop') ? { ...state, up: world.before.get(host.alias)?.up ?? [] } : state;
+  return world.servicesWereStopped ? { ...state, up: world.before.get(host.alias)?.up ?? [] } : state;
 };
 
 /** All new: the commit, whole, and every service from its image. */
 export function isOn(trace: Closed, host: Host, commit: string): boolean {
   const { head, tree, edits, tags, runs, up } = host.machine.state();
-  if (up.length < services.length && !trace.world.script.came.has('services stop')) return false;
+  if (up.length < services.length && !trace.world.servicesWereStopped) return false;
   const images = services.every(
     (service) => sameImage(runs[service]) === `${commit}/${service}` && tags[service] === runs[service],
   );

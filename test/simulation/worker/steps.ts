@@ -49,7 +49,7 @@ export const forward: Steps<'inspect' | 'fetch' | 'reset' | 'build' | 'start' | 
         }
         return { ...(await keepSnapshot(run, host, task, now, snapshots)), number: lease.taken, warnings: [] };
       }
-      if (['living', 'thief'].includes(lease.deploy))
+      if (world.running.has(lease.deploy))
         throw new DeployError('HostBusy', `${host.alias} is held by ${lease.deploy}`);
       expected = lease.number;
     }
