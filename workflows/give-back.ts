@@ -31,8 +31,7 @@ export async function giveLeaseBack(run: HostRun, ending: Ending): Promise<void>
     });
   } catch (error) {
     const { type, message } = problemOf(error);
-    // A host that let us in at no time has given no lease.
-    if (run.number === 0 && refusals.has(type)) return;
+    if (isRefused(run) && refusals.has(type)) return;
     if (type === ErrorType.CommandFailed) {
       progress.warn(alias, [`the lease was given back, but not all could be written down: ${message}`]);
       return;
@@ -43,6 +42,12 @@ export async function giveLeaseBack(run: HostRun, ending: Ending): Promise<void>
         : `whether a lease was taken is not known (${message}); if so, the next deploy takes it over`,
     ]);
   }
+}
+
+/** A host that let us in at no time has given no lease; one that did not answer may have. */
+function isRefused({ number, alias, progress }: HostRun): boolean {
+  const { failure } = progress.view;
+  return number === 0 && failure?.step === 'inspect' && failure.host === alias && refusals.has(failure.type);
 }
 
 /** Only what the release itself did wrong counts against it: not an abort, not a network, not a full disk. */

@@ -36,6 +36,15 @@ describe('a lease', () => {
     assert.deepEqual(given(model), [model.host().lease]);
   });
 
+  it('is said to be unsure where a host changed its key after it may have given one, and not where it let us in never', async () => {
+    const changed = () => new Model().on('releaseLease', fails('HostKeyMismatch'));
+    const silent = await lab.run(changed().on('inspect', shutDown));
+    assert.match(silent.report.hosts[0]?.warnings.at(-1) ?? '', /whether a lease was taken is not known/);
+    const refused = await lab.run(changed().on('inspect', fails('HostKeyMismatch')));
+    assert.equal(refused.outcome, 'not-applied');
+    assert.deepEqual(refused.report.hosts[0]?.warnings, []);
+  });
+
   it('is not said to be given back when every worker that was to do it went away', async () => {
     const model = new Model().on('releaseLease', shutDown);
     const { outcome, report } = await lab.run(model);
