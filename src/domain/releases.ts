@@ -19,7 +19,8 @@ export interface RollbackChoice {
 
 /**
  * The commit to roll back to: the requested one, else an open leftover's snapshot, else the newest recorded good
- * release with another SHA. A requested commit that is no recorded release is returned as it was given, for git to
+ * release with another SHA; after a rollback, the newest before the one that it went back to, so that two rollbacks go
+ * back twice. A requested commit that is no recorded release is returned as it was given, for git to
  * resolve. Throws CommitNotFound when there is nothing to go back to or a short SHA fits several releases, and
  * InvalidInput when the request is no SHA.
  */
@@ -28,13 +29,23 @@ export function pickRollback(choice: RollbackChoice): string {
   if (choice.requested !== undefined) return resolveRequested(commitSha(choice.requested), leftover, releases);
   if (leftover !== undefined && leftover.sha !== '') return leftover.sha;
 
-  const earlier = newestFirst(releases).find((release) => release.sha !== head && !quarantined.includes(release.sha));
+  const earlier = before(newestFirst(releases), head).find(
+    (release) => release.sha !== head && !quarantined.includes(release.sha),
+  );
   if (earlier !== undefined) return earlier.sha;
   throw new DeployError(
     ErrorType.CommitNotFound,
-    `expected a recorded release other than ${shortSha(head) || 'the current commit'}, found none on the host`,
+    `expected a recorded release before ${shortSha(head) || 'the current commit'}, found none on the host`,
     { hint: 'Name the commit to go back to: dbc rollback TARGET SHA.' },
   );
+}
+
+/** Of releases from the newest on: those that came before the deploy of `head`, which may be followed by rollbacks to it. */
+function before(releases: Release[], head: string): Release[] {
+  const own = releases.filter((release) => release.sha === head);
+  if (own[0]?.kind !== 'rollback') return releases;
+  const deployed = own.find((release) => release.kind === 'deploy');
+  return deployed ? releases.slice(releases.indexOf(deployed)) : releases;
 }
 
 function resolveRequested(wanted: string, leftover: Snapshot | undefined, releases: readonly Release[]): string {

@@ -34,6 +34,23 @@ describe('pickRollback', () => {
     assert.equal(pickRollback({ head: sha('aaaa3'), releases: [...releases, release('aaaa3', 4)] }), sha('bbbb2'));
   });
 
+  it('goes back once more after a rollback, and not forward again', () => {
+    const rolledBack = (start: string, day: number): Release => ({ ...release(start, day), kind: 'rollback' });
+    const history = [
+      ...['aaaa1', 'bbbb2', 'cccc3'].map((start, day) => release(start, day + 1)),
+      rolledBack('bbbb2', 4),
+    ];
+    assert.equal(pickRollback({ head: sha('bbbb2'), releases: history }), sha('aaaa1'));
+    assert.throws(
+      () => pickRollback({ head: sha('aaaa1'), releases: [...history, rolledBack('aaaa1', 5)] }),
+      /expected a recorded release before aaaa1000?, found none/,
+    );
+    const deployed = [...history, release('dddd', 5)];
+    assert.equal(pickRollback({ head: sha('dddd'), releases: deployed }), sha('bbbb2'));
+    const again = [...deployed, rolledBack('bbbb2', 6)];
+    assert.equal(pickRollback({ head: sha('bbbb2'), releases: again }), sha('aaaa1'));
+  });
+
   it('takes the snapshot of a deploy that never finished before any release', () => {
     assert.equal(pickRollback({ head: sha('cccc'), leftover: snapshot('dddd'), releases }), sha('dddd'));
     assert.equal(pickRollback({ head: sha('aaaa3'), leftover: snapshot(''), releases }), sha('bbbb2'));
@@ -70,7 +87,7 @@ describe('pickRollback', () => {
     for (const none of [[], [release('aaaa3', 3)]]) {
       assert.throws(() => pickRollback({ head: sha('aaaa3'), releases: none }), {
         type: 'CommitNotFound',
-        message: /other than aaaa300/,
+        message: /before aaaa300/,
       });
     }
   });
