@@ -1,5 +1,6 @@
 import type { CommandsSnapshot, RuntimeSnapshot } from '../../src/contracts/host.ts';
 import type { CommandsRuntimeConfig } from '../../src/contracts/target.ts';
+import { DeployError } from '../../src/domain/deploy-error.ts';
 import { quote } from '../../src/domain/shell-quote.ts';
 import { eraseNote, note } from './note.ts';
 import type { Runtime, RuntimeState, StepContext } from './port.ts';
@@ -43,10 +44,14 @@ echo "status $code $out"
     keep: () => ':\n',
     pruneReleases: () => ':\n',
     pruneFailed: () => ':\n',
-    logs: (service, lines) =>
-      config.logs === undefined
-        ? `echo 'no logs command is configured (commands.logs in deploy.yaml)'; exit 1\n`
-        : `set -o pipefail; DBC_SERVICE=${quote(service ?? '')} bash -c ${quote(config.logs)} logs ${quote(service ?? '')} 2>&1 | tail -n ${lines}\n`,
+    logs: (service, lines) => {
+      if (config.logs === undefined) {
+        throw new DeployError('InvalidInput', 'the target has no command that prints its services’ logs', {
+          hint: 'Set `commands.logs` in the config: it gets the service as $1 and $DBC_SERVICE.',
+        });
+      }
+      return `set -o pipefail; DBC_SERVICE=${quote(service ?? '')} bash -c ${quote(config.logs)} logs ${quote(service ?? '')} 2>&1 | tail -n ${lines}\n`;
+    },
   };
 }
 

@@ -101,6 +101,9 @@ describe('dbc, with a real host and a real Temporal', () => {
     const failing = await dbc('logs', 'production', 'absent');
     assert.equal(failing.code, 1);
     assert.match(failing.stderr, /a line of absent[\s\S]*ls: cannot access 'absent'/);
+    const silent = await dbc('logs', 'without-logs');
+    assert.equal(silent.code, 2, silent.stderr);
+    assert.match(silent.stderr, /has no command that prints its services’ logs[\s\S]*commands\.logs/);
   });
 
   it('builds, starts and records nothing when the commit runs already', async () => {
@@ -178,15 +181,18 @@ describe('dbc, with a real host and a real Temporal', () => {
   });
 });
 
-const configFor = ({ host, home, privateKeyPath, knownHostsPath }: SshHost, healthUrl: string): string => `
-targets:
-  production:
-    hosts: [{ name: web-1, address: ${host.address}, user: ${host.user}, port: ${host.port} }]
-    ssh: { privateKey: { file: ${privateKeyPath} }, knownHosts: ${knownHostsPath} }
-    repository: { path: ${home}/app, branch: main }
-    commands: { build: ./build, start: ./start, stop: ./stop, status: ./status, logs: 'echo a line of $DBC_SERVICE; [ "$DBC_SERVICE" != absent ] || ls absent' }
+const configFor = (host: SshHost, healthUrl: string): string => `
+targets:${targetFor('production', host, healthUrl, logs)}${targetFor('without-logs', host, healthUrl, '')}`;
+
+const logs = `, logs: 'echo a line of $DBC_SERVICE; [ "$DBC_SERVICE" != absent ] || ls absent'`;
+
+const targetFor = (name: string, ssh: SshHost, healthUrl: string, logsCommand: string): string => `
+  ${name}:
+    hosts: [{ name: web-1, address: ${ssh.host.address}, user: ${ssh.host.user}, port: ${ssh.host.port} }]
+    ssh: { privateKey: { file: ${ssh.privateKeyPath} }, knownHosts: ${ssh.knownHostsPath} }
+    repository: { path: ${ssh.home}/app, branch: main }
+    commands: { build: ./build, start: ./start, stop: ./stop, status: ./status${logsCommand} }
     wait: 0
     health:
       - { name: system, url: "${healthUrl}", expect: { commit: body.commit == commit } }
-    verify: { deadline: 20s, interval: 200ms, passes: 1 }
-`;
+    verify: { deadline: 20s, interval: 200ms, passes: 1 }`;
