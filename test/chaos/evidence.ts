@@ -26,6 +26,8 @@ export interface HostEvidence {
   app: { commit?: string; health?: string };
   /** The newest release record. */
   recorded: string;
+  /** `deploy` or `rollback`. */
+  recordedBy: string;
   lease: string;
   /** Deploys whose snapshot is open. */
   snapshots: string[];
@@ -62,7 +64,8 @@ export async function evidence(ec2: Ec2Host, url: string): Promise<HostEvidence>
   const all = (key: string): string[] =>
     lines.filter((line) => line.startsWith(`${key} `)).map((line) => line.slice(key.length + 1));
   const one = (key: string): string => all(key)[0]?.trim() ?? '';
-  const releases = all('releases').map((line) => JSON.parse(line) as { sha: string; at: string });
+  const releases = all('releases').map((line) => JSON.parse(line) as { sha: string; at: string; kind: string });
+  const newest = releases.sort((a, b) => a.at.localeCompare(b.at)).at(-1);
   return {
     bootId: one('boot'),
     head: one('head'),
@@ -71,7 +74,8 @@ export async function evidence(ec2: Ec2Host, url: string): Promise<HostEvidence>
     services: all('services').sort(),
     images: Object.fromEntries(all('images').map((line) => line.split(' ') as [string, string])),
     app: one('app') === '' ? {} : (JSON.parse(one('app')) as HostEvidence['app']),
-    recorded: releases.sort((a, b) => a.at.localeCompare(b.at)).at(-1)?.sha ?? '',
+    recorded: newest?.sha ?? '',
+    recordedBy: newest?.kind ?? '',
     lease: one('lease'),
     snapshots: all('snapshots'),
     processes: all('processes'),

@@ -104,15 +104,23 @@ export class Round {
         `doctor: ${JSON.stringify(answers.answers.map(({ findings, problem }) => problem ?? findings?.warnings))}`,
       );
     }
-    const request = recovery === 'rollback' ? {} : { commit: await lane.application.commit('good') };
-    this.#note(
-      `recovery: ${await deploys.start(request, recovery === 'rollback' ? 'rollback' : 'deploy', 'production')}`,
-    );
+    const before = await this.#look();
+    let report = await this.#recoverBy(recovery === 'rollback' ? 'rollback' : 'deploy', deploys);
+    // After a rollback to the first release there is none before it.
+    if (recovery === 'rollback' && before[0]?.recordedBy === 'rollback' && report?.failure?.type === 'CommitNotFound') {
+      report = await this.#recoverBy('deploy', new Deploys(lane));
+    }
+    return { report, after: await this.#look() };
+  }
+
+  async #recoverBy(kind: 'deploy' | 'rollback', deploys: Deploys): Promise<DeployReport | undefined> {
+    const request = kind === 'rollback' ? {} : { commit: await this.#lane.application.commit('good') };
+    this.#note(`recovery: ${await deploys.start(request, kind, 'production')}`);
     const deadline = Date.now() + closesWithinMs;
     while ((await deploys.look()) !== true && Date.now() < deadline) await lasting(50);
     const [ended] = await deploys.ended();
     this.#note(`recovery: ${ended?.report?.outcome ?? 'terminated'}`);
-    return { report: ended?.report, after: await this.#look() };
+    return ended?.report;
   }
 
   get notes(): readonly Note[] {

@@ -17,6 +17,7 @@ const host = (sha: string, change: Partial<HostEvidence> = {}): HostEvidence => 
   images: { 'busybox:1': 'busybox', 'app-web:latest': `web-${sha}` },
   app: { commit: sha, health: 'PASS' },
   recorded: sha,
+  recordedBy: 'deploy',
   ...{ lease: '', snapshots: [], processes: [], jobs: [] },
   ...change,
 });
