@@ -66,7 +66,9 @@ function expectedOutcomes({ deploys, events, plan }: Seen): string[] {
     if (outcome === undefined) return did('terminate') > 0 ? [] : [`${id} was terminated by nobody`];
     if ((outcome === 'superseded' || outcome === 'needs-operator') && !report?.failure)
       return [`${why}, without a reason`];
-    if (outcome === 'superseded' && did('unlock', 'terminate') === 0) return [why];
+    // A Reset may wake a deploy that is over, when another one has its host.
+    const robbed = did('unlock', 'terminate') > 0 || (did('reset') > 0 && deploys.length > 1);
+    if (outcome === 'superseded' && !robbed) return [why];
     if (outcome === 'needs-operator' && did('abort', 'cancel') < 2) return [why];
     if (outcome === 'aborted' && did('abort', 'cancel') === 0) return [why];
     if (happened.length > 0 || plan.first.do === 'rollback') return [];

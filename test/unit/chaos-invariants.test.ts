@@ -126,6 +126,17 @@ describe('what chaos looks for', () => {
       }),
       /after the abort/,
     ],
+    'a lease that is lost, and nobody took it': [
+      seen('superseded', {
+        deploys: [
+          {
+            ...{ id: 'deploy', target: 'production', lastRun: 'run' },
+            report: report('superseded', { failure: { type: 'LeaseLost', message: 'it was taken away' } }),
+          },
+        ],
+      }),
+      /ended superseded.*it was taken away/,
+    ],
     'an operator who is not told why': [seen('needs-operator'), /without a reason/],
     'an operator who is called for nothing': [
       seen('needs-operator', {
