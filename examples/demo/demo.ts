@@ -150,11 +150,16 @@ async function play(): Promise<void> {
 
   say(`\n${pc.bold('$ dbc releases production')}`);
   await dbc(['releases', 'production'], env).done;
-  if (keep) {
-    say(
-      `\nStill running. In another terminal, in this folder:\n  export TEMPORAL_ADDRESS=${server.address} TEMPORAL_UI=${server.uiUrl}\n  npm run dbc -- status production`,
-    );
-  }
+  if (!keep) return;
+  await origin.commit('good', '3');
+  const lines = [
+    `export TEMPORAL_ADDRESS=${server.address} TEMPORAL_UI=${server.uiUrl}`,
+    'npm run dbc -- deploy production',
+    '# another commit; `sh variants/apply` lists what else can be wrong with one',
+    `(cd ${origin.work} && sh variants/apply health-fails && git commit -qam "A bad one" && git push -q ${origin.path} main)`,
+  ];
+  say(`\nStill running, with ${configPath}. In another terminal, in this folder:`);
+  for (const line of lines) say(`  ${line}`);
 }
 
 /** What the application itself answers, if it does. */

@@ -1,3 +1,4 @@
+import type { Poller } from '../../client/index.ts';
 import type { Answer } from '../../contracts/activities.ts';
 import { ExitCode } from '../../contracts/errors.ts';
 import { formatDuration } from '../../domain/duration.ts';
@@ -6,6 +7,9 @@ import { commandFailure } from '../failure.ts';
 import type { TemporalFlags } from '../flags.ts';
 import { type Session, withSession } from '../session.ts';
 import type { Colors, Terminal } from '../terminal.ts';
+
+/** A worker asks for work at least once a minute; Temporal remembers it for five. */
+const silentAfterMs = 90_000;
 
 /** One thing that a deploy needs, and whether it is there. */
 export interface Finding {
@@ -31,7 +35,11 @@ interface Examined {
 }
 
 async function examine(session: Session, target: string | undefined): Promise<Examined> {
-  const findings = [await aboutServer(session), await aboutSetup(session), await aboutWorkers(session)];
+  const findings = [
+    await aboutServer(session),
+    await aboutSetup(session),
+    aboutWorkers(await session.client.pollers(), Date.now()),
+  ];
   let exitCode: ExitCode = findings.some(({ level }) => level === 'error') ? ExitCode.failed : ExitCode.succeeded;
   if (target !== undefined) {
     try {
@@ -74,14 +82,16 @@ async function aboutSetup({ client }: Session): Promise<Finding> {
   return { level: 'error', about, message, hint: 'Register them: `dbc setup`.' };
 }
 
-async function aboutWorkers({ client }: Session): Promise<Finding> {
+export function aboutWorkers(found: readonly Poller[], now: number): Finding {
   const about = 'worker';
-  const found = await client.pollers();
-  const seen = found.map(({ identity, lastSeen }) =>
-    lastSeen ? `${identity} polled ${formatDuration(Math.max(1000, Date.now() - lastSeen.getTime()))} ago` : identity,
+  const hint = 'Start one: `dbc serve`.';
+  if (found.length === 0) return { level: 'error', about, message: 'nobody polls the task queue', hint };
+  const ages = found.map(({ lastSeen }) => now - (lastSeen?.getTime() ?? now));
+  const seen = found.map(({ identity, lastSeen }, index) =>
+    lastSeen ? `${identity} polled ${formatDuration(Math.max(1000, ages[index] ?? 0))} ago` : identity,
   );
-  if (found.length > 0) return { level: 'ok', about, message: seen.join(', ') };
-  return { level: 'error', about, message: 'nobody polls the task queue', hint: 'Start one: `dbc serve`.' };
+  if (Math.min(...ages) <= silentAfterMs) return { level: 'ok', about, message: seen.join(', ') };
+  return { level: 'warning', about, message: `${seen.join(', ')}: probably gone`, hint };
 }
 
 function aboutHost({ host, address, findings, problem }: Answer): Finding[] {

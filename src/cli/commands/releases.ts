@@ -48,6 +48,9 @@ export function releaseLines(
   return [
     ...(rows.length > 0 ? lines : ['No release is recorded.']),
     ...(head && current === -1 ? [`The checkout is at ${shortSha(head)}, which is no recorded release.`] : []),
-    ...quarantined.map(({ sha, why }) => `${c.yellow('Quarantined:')} ${shortSha(sha)}: ${why.replace(/\s+/g, ' ')}`),
+    ...quarantined.flatMap(({ sha, why }) => {
+      const [first = '', ...more] = why.split('\n');
+      return [`${c.yellow('Quarantined:')} ${shortSha(sha)}: ${first}`, ...more.map((line) => `  ${line.trimEnd()}`)];
+    }),
   ];
 }
