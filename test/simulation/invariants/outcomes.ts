@@ -32,8 +32,10 @@ export function outcomes(trace: Closed): string[] {
   return found;
 }
 
-/** Not a host that this deploy never came to, where a dead one was still at work. */
-const isOurs = (trace: Closed, { alias }: Host): boolean => asked(trace, 'inspect', alias) || !trace.world.atOnce;
+/** Not a host whose lease this deploy never got, where a dead one may still have been at work. */
+const isOurs = ({ world }: Closed, { alias }: Host): boolean =>
+  !world.atOnce ||
+  world.answers.some(({ step, host, answer }) => step === 'inspect' && host === alias && 'completed' in answer);
 
 function isRecorded({ world, report }: Closed, { releases }: Host): boolean {
   const last = releases.at(-1);

@@ -17,11 +17,18 @@ function onHost(trace: Closed, host: Host): string[] {
   const added = [...host.quarantined].filter((sha) => !was.has(sha));
   const wasRunning = world.before.get(alias)?.head;
   const fault = itsFault(trace);
+  // Where the host that failed was taken away, nobody can tell whose fault it was.
+  const taken = world.robbedAt.has(report.failure?.host ?? '');
   const given = world.answers.some(
     ({ step, host: where, answer }) => step === 'releaseLease' && where === alias && 'completed' in answer,
   );
   const owed =
-    fault && asked(trace, 'start', alias) && given && report.commit !== wasRunning && !was.has(report.commit ?? '');
+    fault &&
+    !taken &&
+    asked(trace, 'start', alias) &&
+    given &&
+    report.commit !== wasRunning &&
+    !was.has(report.commit ?? '');
   return [
     ...added.flatMap((sha) => (sha === wasRunning ? [`${alias} has what it ran in quarantine`] : [])),
     ...(added.length > 0 && !fault ? [`${alias} has ${added[0]?.slice(0, 3)} in quarantine without its fault`] : []),
