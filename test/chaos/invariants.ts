@@ -3,7 +3,7 @@ import type { DeployReport } from '../../src/contracts/deploy.ts';
 import { secret } from './application.ts';
 import type { HostEvidence } from './evidence.ts';
 import { abortIsFinal, noOverlap, once } from './once.ts';
-import { deploysOf, isUnclear, leftovers, oneRelease, runs } from './one-release.ts';
+import { isUnclear, leftovers, oneRelease, runs } from './one-release.ts';
 import type { StageKind } from './plan.ts';
 import type { Seen } from './round.ts';
 
@@ -46,13 +46,22 @@ export function isInOrder(stage: StageKind, after: HostEvidence[]): boolean {
 function nothingLeft(seen: Seen, host: number): string[] {
   const now = seen.after[host];
   if (!now) return [];
-  const had = deploysOf(seen, host);
-  const kept = had.some(({ view }) => view.warnings.some((each) => each.includes('the lease was not given back')));
+  const views = seen.deploys.flatMap(({ report }) => report?.hosts[host] ?? []);
+  const kept = views.some(({ warnings }) =>
+    warnings.some((each) => /lease was (not given back|taken is not known)/.test(each)),
+  );
   const terminated = seen.deploys.some(({ report }) => report === undefined);
   if (kept || terminated) return [];
-  const left = leftovers(now);
   const open = isUnclear(seen, host);
-  return left.filter((each) => !(open && each.startsWith('a snapshot'))).map((each) => `host ${host}: ${each}`);
+  // What an inspect kept whose answer was lost may be what a dead deploy had left; the next deploy looks at it.
+  const unheard = seen.deploys.flatMap(({ report }) => {
+    const inspect = report?.hosts[host]?.steps.find(({ step }) => step === 'inspect');
+    return report && inspect?.state !== 'done' ? [report.deploy] : [];
+  });
+  const excused = [...(open ? now.snapshots : []), ...unheard];
+  return leftovers({ ...now, snapshots: now.snapshots.filter((each) => !excused.includes(each)) }).map(
+    (each) => `host ${host}: ${each}`,
+  );
 }
 
 /** What nothing in the round explains. */

@@ -20,7 +20,11 @@ export function once({ before, after, traces }: Seen, host: number): string[] {
   const counts = [
     // A build of `restoreImages` makes one image again, or with the commands runtime the old release.
     { step: 'build', ran: ran(/ build$|^\.\/build$/), jobs: started(/^build$|-images$/) },
-    { step: 'start', ran: ran(/ up -d --remove-orphans$|^\.\/start$/), jobs: started(/^start$|-services$/) },
+    {
+      step: 'start',
+      ran: ran(/ up -d --remove-orphans$|^\.\/start$/),
+      jobs: started(/^start$|^start-again-|-services$/),
+    },
   ];
   return [
     ...again.map(({ key }) => `host ${host}: ${key} ran although the round before it was not lost`),
