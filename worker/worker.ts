@@ -23,6 +23,13 @@ export interface WorkerOptions {
   version?: { deploymentName: string; buildId: string };
 }
 
+/**
+ * Workflow code that takes longer is broken off, and Node then ends the process ("async hook stack has become
+ * corrupted"). Ours has no endless loop: what takes longer is a machine that was suspended in the middle of it. The SDK
+ * passes the option on, though its public type lacks it.
+ */
+const suspension = { isolateExecutionTimeout: '30d' } satisfies Pick<Worker['options'], 'isolateExecutionTimeout'>;
+
 /** Wires the adapters to the activities, and both to Temporal. `close` after the worker has stopped. */
 export async function createWorker(options: WorkerOptions): Promise<{ worker: Worker; close(): Promise<void> }> {
   const { native, connection, namespace, server, configPath, env, log, version } = options;
@@ -50,6 +57,7 @@ export async function createWorker(options: WorkerOptions): Promise<{ worker: Wo
     defaultHeartbeatThrottleInterval: '1s',
     // When a worker dies, its cached workflows are waited for this long before another worker gets them.
     stickyQueueScheduleToStartTimeout: '2s',
+    ...suspension,
     // Remote jobs outlive us and the next worker follows them, so there is nothing to wait for.
     shutdownGraceTime: 0,
     shutdownForceTime: '20s',
