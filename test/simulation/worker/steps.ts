@@ -142,13 +142,13 @@ export const forward: Steps<'inspect' | 'fetch' | 'reset' | 'build' | 'start' | 
     await run.call(host, async () => {
       if (number > 0) {
         if (!host.requireLeaseOrStop(number)) return;
+        if (closeSnapshots) host.snapshots.delete(deploy);
+        if (clearQuarantine) host.quarantined.delete(clearQuarantine);
         if (quarantine && host.diskIsLow) {
           await host.give(number, deploy, target.timeouts.graceMs);
           throw new DeployError('CommandFailed', `${host.alias}: the quarantine cannot be written`);
         }
         if (quarantine) host.quarantined.add(quarantine.sha);
-        if (closeSnapshots) host.snapshots.delete(deploy);
-        if (clearQuarantine) host.quarantined.delete(clearQuarantine);
       }
       await host.give(number, deploy, target.timeouts.graceMs);
     });
