@@ -32,7 +32,7 @@ export function oneRelease(seen: Seen, host: number): string[] {
     return say([...found, ...runs(plan.stage, now, view.before ?? '', stopped)]);
   }
   // What was restored was looked at; what was only inspected was not.
-  const excused = !view.verified || stopped;
+  const excused = !view.verified || stopped || wasStoppedBefore(seen, host, view);
   return say([...found, ...sameAs(seen, host, was, now, excused)]);
 }
 
@@ -112,6 +112,12 @@ function wasStoppedAfter({ events }: Seen, host: number, view: HostView): boolea
     .map(({ finishedAt }) => finishedAt);
   const last = Math.max(0, ...looked.map((at) => (at === undefined ? 0 : Date.parse(at))));
   return events.some((event) => stops(event, host) && (event.ended ?? Number.POSITIVE_INFINITY) >= last - 500);
+}
+
+/** Whether services may have been stopped before the snapshot was taken: then they are put back as stopped. */
+function wasStoppedBefore({ events }: Seen, host: number, view: HostView): boolean {
+  const looked = view.steps.find(({ step }) => step === 'inspect')?.finishedAt;
+  return events.some((event) => stops(event, host) && looked && (event.began ?? 0) <= Date.parse(looked));
 }
 
 export function leftovers({ lease, snapshots, processes }: HostEvidence): string[] {
