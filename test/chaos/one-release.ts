@@ -59,10 +59,11 @@ export function deploysOf({ deploys }: Seen, host: number): Had[] {
       const view = deploy.report?.hosts[host];
       return deploy.report && view?.before !== undefined ? [{ deploy, report: deploy.report, view }] : [];
     })
-    .sort((a, b) => startOf(a).localeCompare(startOf(b)));
+    .sort((a, b) => inspectedAt(a.view).localeCompare(inspectedAt(b.view)));
 }
 
-const startOf = ({ view }: Had): string => view.steps.find(({ step }) => step === 'inspect')?.finishedAt ?? '';
+/** When its snapshot was there; empty when it was never heard of. */
+const inspectedAt = ({ steps }: HostView): string => steps.find(({ step }) => step === 'inspect')?.finishedAt ?? '';
 
 export function runs(stage: StageKind, now: HostEvidence, sha: string, stopped = false): string[] {
   const found: string[] = [];
@@ -116,8 +117,8 @@ function wasStoppedAfter({ events }: Seen, host: number, view: HostView): boolea
 
 /** Whether services may have been stopped before the snapshot was taken: then they are put back as stopped. */
 function wasStoppedBefore({ events }: Seen, host: number, view: HostView): boolean {
-  const looked = view.steps.find(({ step }) => step === 'inspect')?.finishedAt;
-  return events.some((event) => stops(event, host) && looked && (event.began ?? 0) <= Date.parse(looked));
+  const looked = Date.parse(inspectedAt(view));
+  return events.some((event) => stops(event, host) && (event.began ?? 0) <= looked);
 }
 
 export function leftovers({ lease, snapshots, processes }: HostEvidence): string[] {
