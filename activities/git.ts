@@ -205,7 +205,9 @@ export const restoreCheckoutScript = (
   failedSha: string,
 ): string =>
   `${prelude}${clearStaleLocks}${overwritten}deploy=${quote(deploy)} sha=${quote(snapshot.sha)} failed=${quote(failedSha)}
-${checkoutFunctions}${putBack}${snapshot.deploy === deploy ? leaveUntouched : ''}keep_changes
+${checkoutFunctions}# After a Reset the deploy may not know it any more.
+if [ -z "$failed" ]; then failed=$(cat "$own/target" 2>/dev/null || true); fi
+${putBack}${snapshot.deploy === deploy ? leaveUntouched : ''}keep_changes
 if ! [ -f "$own/meanwhile" ]; then
   # Only a checkout that was finished can tell a person's edit from a half-written file.
   if head_is "$failed"; then

@@ -6,10 +6,12 @@ import type {
   InspectInput,
   LeasedTask,
   RecordInput,
+  Released,
   ReleaseLeaseInput,
   ResetInput,
   RestoreInput,
   RestoreVerifyInput,
+  Retaken,
   StartInput,
   VerifyInput,
 } from '../src/contracts/activities.ts';
@@ -19,7 +21,7 @@ import type { Deps } from './deps.ts';
 import { inspect } from './inspect.ts';
 import { record } from './record.ts';
 import { restoreCheckout, restoreImages, restoreServices } from './restore.ts';
-import { failureOf, type Run, runStep } from './run.ts';
+import { failureOf, type Run, runId, runStep } from './run.ts';
 import { retakeLease } from './ssh/lease.ts';
 import { build, fetch, releaseLease, reset, start } from './steps.ts';
 import { verify, verifyRestored } from './verify.ts';
@@ -48,15 +50,13 @@ export function createActivities(deps: Deps): DeployActivities {
     start: forward<StartInput, void>(start),
     verify: forward<VerifyInput, Awaited<ReturnType<typeof verify>>>(verify),
     record: compensating<RecordInput, Awaited<ReturnType<typeof record>>>(record),
-    retakeLease: compensating<LeasedTask, { number: number }>(async (_deps, input) => ({
-      number: await retakeLease(program, input),
-    })),
+    retakeLease: compensating<LeasedTask, Retaken>((_deps, input) => retakeLease(program, input, runId())),
     restoreCheckout: compensating<RestoreInput, void>(restoreCheckout),
     restoreImages: compensating<RestoreInput, { rebuilt: string[] }>(restoreImages),
     restoreServices: compensating<RestoreInput, void>(restoreServices),
     verifyRestored: compensating<RestoreVerifyInput, Awaited<ReturnType<typeof verifyRestored>>>(verifyRestored),
     // A host that refuses us will go on refusing: only one that cannot be reached is tried again.
-    releaseLease: forward<ReleaseLeaseInput, void>(releaseLease),
+    releaseLease: forward<ReleaseLeaseInput, Released>(releaseLease),
     ask: (input: AskInput) => runStep(program, input, 'step', (run) => answer(deps, input, run)),
   };
 }

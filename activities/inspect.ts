@@ -28,7 +28,8 @@ export async function inspect(deps: Deps, input: InspectInput, run: Run): Promis
     warnings.push(`ended the remote command ${value} that it had left running`);
   }
   const findings = judgePreflight(input, now, deps.secrets.envOf(input));
-  if (findings.errors.length > 0) {
+  // Judged before, and since then this deploy may have changed what it looks at.
+  if (findings.errors.length > 0 && !state.snapshots.has(input.deploy)) {
     throw new DeployError(
       'PreflightFailed',
       `${input.host.alias} is not fit for a deploy:\n${findings.errors.map((each) => `  - ${each}`).join('\n')}`,

@@ -14,6 +14,9 @@ interface HeartbeatDetails extends JobHeartbeat {
   contactAt: number;
 }
 
+/** Of the execution that this activity belongs to. A Reset from Temporal's UI makes another one of the same deploy. */
+export const runId = (): string => Context.current().info.workflowExecution?.runId ?? '';
+
 /** What a step gets from the activity that it runs in. */
 export interface Run {
   signal: AbortSignal;

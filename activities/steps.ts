@@ -4,6 +4,7 @@ import type {
   Fetched,
   FetchInput,
   LeasedTask,
+  Released,
   ReleaseLeaseInput,
   ResetInput,
   ResetResult,
@@ -15,7 +16,7 @@ import { shortSha } from '../src/domain/sha.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import { fetchScript, resetScript, resolveScript, wouldOverwrite } from './git.ts';
 import { observe } from './observe.ts';
-import type { Run } from './run.ts';
+import { type Run, runId } from './run.ts';
 import { imagesOf } from './runtime/compose.ts';
 import type { HostProgram } from './ssh/host-program.ts';
 import { giveLease, readLease } from './ssh/lease.ts';
@@ -148,11 +149,12 @@ export async function start(_deps: Deps, input: StartInput, run: Run): Promise<v
  *
  * @throws DeployError CommandFailed when the lease was given back and something else could not be written
  */
-export async function releaseLease({ program }: Deps, input: ReleaseLeaseInput): Promise<void> {
-  const { deploy, quarantine, clearQuarantine } = input;
+export async function releaseLease({ program }: Deps, input: ReleaseLeaseInput): Promise<Released> {
+  const { deploy, quarantine, clearQuarantine, untouched } = input;
   // A restore that never heard which number it got; what is written needs the right one.
   const number = input.number === 0 && quarantine ? await numberOf(program, input) : input.number;
-  const operations: (string | number)[][] = [];
+  const first: (string | number)[][] = untouched ? [['untouched', deploy]] : [];
+  const operations = [...first];
   if (number > 0) {
     const remove = [
       ...(input.closeSnapshots ? [`snapshots/${deploy}`] : []),
@@ -166,10 +168,14 @@ export async function releaseLease({ program }: Deps, input: ReleaseLeaseInput):
     }
   }
   try {
-    await giveLease(program, input, operations);
+    return await giveLease(program, input, operations);
   } catch (error) {
+    if (!(error instanceof DeployError)) throw error;
+    // After a Reset nobody can say that a host is untouched but the host.
+    const again = runId() !== deploy;
+    if (untouched && again && error.type === 'SshUnavailable') return { begun: true };
     // What cannot be written (the disk is full) must not keep the lease from being given back.
-    if (error instanceof DeployError && error.type === 'CommandFailed') await giveLease(program, input);
+    if (error.type === 'CommandFailed') await giveLease(program, input, first);
     throw error;
   }
 }

@@ -1,13 +1,13 @@
 # shellcheck shell=dash
-# The lease: which deploy may change this host. $state/lease holds four lines (number, deploy, whether the holder's
-# Temporal is an embedded one, the holder as JSON); $state/number the highest number ever issued; $state/renewed the
+# The lease: which deploy may change this host. $state/lease holds five lines (number, deploy, whether the holder's
+# Temporal is an embedded one, the holder as JSON, the run of the deploy that puts the host back, if one does); $state/number the highest number ever issued; $state/renewed the
 # boot and the uptime at which the holder was last seen; $state/ended the deploys that have had it and never get it again.
 
-# read_lease: sets number (0 when nobody holds it), deploy, embedded, holder.
+# read_lease: sets number (0 when nobody holds it), deploy, embedded, holder, restoring.
 read_lease() {
-  number=0 deploy='' embedded='' holder=''
+  number=0 deploy='' embedded='' holder='' restoring=''
   [ -f "$state/lease" ] || return 0
-  { read -r number && read -r deploy && read -r embedded && read -r holder; } <"$state/lease"
+  { read -r number && read -r deploy && read -r embedded && read -r holder && { read -r restoring || true; }; } <"$state/lease"
 }
 
 # renew: the holder was here. Only an embedded holder is ever judged by this.
@@ -43,10 +43,10 @@ say_lease() {
   fi
 }
 
-# issue DEPLOY EMBEDDED HOLDER: the lease under the next number.
+# issue DEPLOY EMBEDDED HOLDER RESTORING: the lease under the next number.
 issue() {
   highest_issued
-  number=$((highest + 1)) deploy=$1 embedded=$2 holder=$3
+  number=$((highest + 1)) deploy=$1 embedded=$2 holder=$3 restoring=$4
   # What was set aside for a full disk is there for this.
   write_lease || { rm -f "$state/ballast"; write_lease; } ||
     fail CommandFailed "the lease in $state cannot be written; is the disk full?"
@@ -57,7 +57,7 @@ issue() {
 write_lease() {
   new=$state/.put.$$
   write_renewed && echo "$number" >"$new.number" &&
-    printf '%s\n%s\n%s\n%s\n' "$number" "$deploy" "$embedded" "$holder" >"$new.lease" &&
+    printf '%s\n' "$number" "$deploy" "$embedded" "$holder" "$restoring" >"$new.lease" &&
     sync "$new.number" "$new.lease" && mv "$new.number" "$state/number" && mv "$new.lease" "$state/lease" && return 0
   rm -f "$new".*
   return 1
@@ -102,13 +102,16 @@ op_lease() {
 op_take() {
   lock
   read_lease
+  taken=
   if [ "$deploy" = "$2" ]; then
     renew
+    # After a Reset from Temporal's UI: where the restore has begun, no step may go on under its number.
+    [ -z "$restoring" ] || taken=$((number - 1))
   elif is_buried "$2"; then
     fail LeaseLost "this deploy has ended here already, and does not get the lease again; start a new one"
   elif [ "$number" = 0 ] || [ "$number" = "$1" ]; then
     [ "$number" = 0 ] || { say took_over "$deploy"; bury "$deploy"; }
-    issue "$2" "$3" "$4"
+    issue "$2" "$3" "$4" ''
     set_ballast_aside
   else
     say_lease
@@ -118,20 +121,41 @@ op_take() {
   unlock
   # From here on nobody else can start anything; what still runs is ended before the host is looked at.
   end_jobs_below "$number" "$5"
-  say taken "$number"
+  say taken "${taken:-$number}"
   op_overview
 }
 
-# retake NUMBER DEPLOY GRACE: our own lease under a new number, so that a worker of ours that was frozen in mid-command
-# can start nothing any more. Taken again by a retry, it keeps the number that it has.
+# untouched DEPLOY: the deploy means to give back a host that it never changed. Goes no further when the host knows
+# better: a Reset from Temporal's UI began the deploy again from before it had touched the host, or put it back.
+op_untouched() {
+  lock
+  read_lease
+  [ "$deploy" = "$1" ] || return 0
+  # The first job that changes anything, or the restore.
+  set -- "$state/jobs/$1".reset.*
+  [ -d "$1" ] || [ -n "$restoring" ] || return 0
+  say begun "$number"
+  say end
+  exit 0
+}
+
+# retake NUMBER DEPLOY GRACE RUN: our own lease under a new number, so that a worker of ours that was frozen in mid-command
+# can start nothing any more. Taken again by a retry, it keeps the number that it has; not so after a Reset from
+# Temporal's UI, which is another run of the deploy.
 op_retake() {
   lock
   read_lease
   [ "$deploy" = "$2" ] || { say_lease; say refused "$number"; return 0; }
-  rm -f "$state/ballast"
-  if [ "$number" = "$1" ]; then issue "$2" "$embedded" "$holder"; else renew; fi
+  # What is put back is no release, though a Reset may have come after it was recorded.
+  rm -f "$state/ballast" "$state/releases/$2.json"
+  if [ "$number" = "$1" ] || [ "$restoring" != "$4" ]; then issue "$2" "$embedded" "$holder" "$4"; else renew; fi
   unlock
   end_jobs_below "$number" "$3"
+  # What was begun before a Reset from Temporal's UI, the deploy may not know any more.
+  for step in build start; do
+    set -- "$state/jobs/$deploy.$step".*
+    [ ! -d "$1" ] || say begun "$step"
+  done
   say taken "$number"
 }
 

@@ -77,7 +77,7 @@ class Deploy {
     } catch (error) {
       outcome = await CancellationScope.nonCancellable(() => this.#undo(error));
     }
-    await CancellationScope.nonCancellable(() => this.#giveLeasesBack(outcome));
+    outcome = await CancellationScope.nonCancellable(() => this.#giveLeasesBack(outcome));
     this.#progress.close(outcome);
     await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
     return this.#close();
@@ -150,19 +150,26 @@ class Deploy {
 
   /** Whatever went wrong: every host that `reset` was attempted on is put back, all at once. */
   async #undo(error: unknown): Promise<Outcome> {
-    this.#stage = 'restoring';
     this.#aborted = this.#forward.consideredCancelled;
     if (!(this.#aborted && isCancellation(error))) this.#progress.fail(failureView(error));
-    const touched = this.#hosts.filter(({ attempted, lost }) => attempted.has('reset') && !lost);
-    if (touched.length > 0) {
-      this.#progress.phase('restore');
-      // Made here, so that it is a child of nothing that was cancelled.
-      this.#restore = new CancellationScope();
-      await this.#restore.run(() =>
-        Promise.all(touched.map((host) => restoreHost(host, this.#progress.view.commit ?? ''))),
-      );
-    }
+    await this.#putBack(this.#hosts.filter(({ attempted, lost }) => attempted.has('reset') && !lost));
     for (const host of this.#hosts.filter(({ attempted }) => !attempted.has('reset'))) this.#leaveUntouched(host);
+    return this.#undone();
+  }
+
+  async #putBack(touched: HostRun[]): Promise<void> {
+    this.#stage = 'restoring';
+    if (touched.length === 0) return;
+    this.#progress.phase('restore');
+    // Made here, so that it is a child of nothing that was cancelled.
+    this.#restore = new CancellationScope();
+    await this.#restore.run(() =>
+      Promise.all(touched.map((host) => restoreHost(host, this.#progress.view.commit ?? ''))),
+    );
+  }
+
+  #undone(): Outcome {
+    const touched = this.#hosts.filter(({ attempted }) => attempted.has('reset'));
     if (touched.some(({ settled, lost }) => !settled && !lost)) return 'needs-operator';
     if (this.#hosts.some(({ lost }) => lost)) return 'superseded';
     if (this.#aborted) return 'aborted';
@@ -174,14 +181,37 @@ class Deploy {
     host.settled = host.inspection !== undefined && host.inspection.adoptedFrom === undefined;
   }
 
-  async #giveLeasesBack(outcome: Outcome): Promise<void> {
+  /** Hosts that turn out to have been changed before a Reset of this deploy are put back first. */
+  async #giveLeasesBack(outcome: Outcome): Promise<Outcome> {
+    const ours = this.#hosts.filter(({ attempted, lost }) => attempted.has('inspect') && !lost);
+    const touched = await this.#giveBack(ours, outcome);
+    if (touched.length === 0) return outcome;
+    // One that this life of the deploy had not come to may be another.
+    touched.push(
+      ...(await this.#giveBack(
+        this.#hosts.filter(({ attempted }) => !attempted.has('inspect')),
+        outcome,
+      )),
+    );
+    for (const host of touched) host.begun();
+    await this.#putBack(touched.filter(({ inspection }) => inspection !== undefined));
+    const undone = this.#undone();
+    await this.#giveBack(
+      touched.filter(({ lost }) => !lost),
+      undone,
+    );
+    return undone;
+  }
+
+  /** @returns the hosts that have to be put back first */
+  async #giveBack(hosts: HostRun[], outcome: Outcome): Promise<HostRun[]> {
     this.#stage = 'closing';
     this.#progress.phase('closing');
-    const ours = this.#hosts.filter(({ attempted, lost }) => attempted.has('inspect') && !lost);
     const { failure } = this.#progress.view;
     const taken = this.#hosts.some(({ lost, alias }) => lost && alias === failure?.host);
     const ending = { outcome, excused: this.#aborted || taken };
-    await Promise.all(ours.map((host) => giveLeaseBack(host, ending)));
+    const given = await Promise.all(hosts.map((host) => giveLeaseBack(host, ending)));
+    return hosts.filter((_host, index) => !given[index]);
   }
 
   #close(): DeployReport {

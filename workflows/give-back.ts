@@ -14,33 +14,46 @@ export interface Ending {
 /** Answers of a host, or of us, that come before any lease could be taken. */
 const refusals = new Set<ErrorType>([ErrorType.HostKeyMismatch, ErrorType.InvalidInput, ErrorType.PreflightFailed]);
 
-/** The last thing on every host whose lease may be ours. A host that is gone keeps nobody from the outcome. */
-export async function giveLeaseBack(run: HostRun, ending: Ending): Promise<void> {
+/**
+ * The last thing on every host whose lease may be ours. A host that is gone keeps nobody from the outcome.
+ *
+ * @returns false when the host was thought untouched and is not, so that it has to be put back first: a Reset from
+ *   Temporal's UI began the deploy again from before it had changed the host
+ */
+export async function giveLeaseBack(run: HostRun, ending: Ending): Promise<boolean> {
   const { target, alias, progress } = run;
   const { commit } = progress.view;
   const quarantine = quarantineOf(run, ending);
   try {
     // Whether a lease was taken at all is not known where inspect did not say so.
-    await lastWord(target, `${alias}: give the lease back`, run.number > 0 ? 60_000 : 10_000).releaseLease({
+    const released = await lastWord(
+      target,
+      `${alias}: give the lease back`,
+      run.number > 0 ? 60_000 : 10_000,
+    ).releaseLease({
       ...run.leased,
       // Under whichever number it is ours.
       ...(run.numberIsUnsure ? { number: 0 } : {}),
+      ...(run.attempted.has('reset') ? {} : { untouched: true }),
       closeSnapshots: run.settled,
       ...(quarantine ? { quarantine } : {}),
       ...(ending.outcome === 'succeeded' && commit ? { clearQuarantine: commit } : {}),
     });
+    // Without a result in histories from before there was one.
+    return !released?.begun;
   } catch (error) {
     const { type, message } = problemOf(error);
-    if (isRefused(run) && refusals.has(type)) return;
+    if (isRefused(run) && refusals.has(type)) return true;
     if (type === ErrorType.CommandFailed) {
       progress.warn(alias, [`the lease was given back, but not all could be written down: ${message}`]);
-      return;
+      return true;
     }
     progress.warn(alias, [
       run.number > 0
         ? `the lease was not given back (${message}); the next deploy takes it over`
         : `whether a lease was taken is not known (${message}); if so, the next deploy takes it over`,
     ]);
+    return true;
   }
 }
 

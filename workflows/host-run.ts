@@ -66,6 +66,18 @@ export class HostRun {
     this.attempted.add(step);
   }
 
+  /**
+   * Before a Reset from Temporal's UI this deploy had begun to change the host, which has to be undone. Without an
+   * inspection to say what the host was, that is for the next deploy, or an operator.
+   */
+  begun(): void {
+    this.attempted.add('reset');
+    this.settled = false;
+    const half = `deploy ${this.deploy} had begun to change this host before it was reset to an earlier point`;
+    const left = `${half}, and cannot put it back; the next deploy or \`dbc rollback ${this.target.name}\` does`;
+    this.progress.warn(this.alias, [this.inspection ? `${half}; it is put back` : left]);
+  }
+
   /** Runs a step and keeps the view true. `note` tells what it came to. */
   async step<T>(step: StepName, run: () => Promise<T>, note?: (result: T) => string | undefined): Promise<T> {
     refuseWhenAborted();

@@ -60,8 +60,9 @@ async function restoreOnce(run: HostRun, failedSha: string, pass: number, giveUp
 
   // First of all: whatever of ours is still running, or wakes up later, can start nothing any more.
   run.numberIsUnsure = true;
-  const { number } = await part('take the lease again').retakeLease(run.leased);
+  const { number, begun = [] } = await part('take the lease again').retakeLease(run.leased);
   Object.assign(run, { number, numberIsUnsure: false });
+  for (const step of begun) attempted.add(step);
   const input: RestoreInput = {
     ...run.leased,
     snapshot,

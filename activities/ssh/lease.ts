@@ -1,4 +1,4 @@
-import type { HostTask, LeasedTask } from '../../src/contracts/activities.ts';
+import type { HostTask, LeasedTask, Released, Retaken } from '../../src/contracts/activities.ts';
 import type { LeaseHolder, LeaseState } from '../../src/contracts/host.ts';
 import { DeployError } from '../../src/domain/deploy-error.ts';
 import type { HostAnswer, HostCall, HostProgram } from './host-program.ts';
@@ -93,31 +93,42 @@ export async function isDead(state: LeaseState, ask: AskHolder): Promise<boolean
   return state.holder !== undefined && (await livingBecause(state, state.holder, ask)) === undefined;
 }
 
-/** Our own lease under a higher number; whatever still runs under the old one is ended first. */
-export async function retakeLease(program: HostProgram, task: LeasedTask): Promise<number> {
+/**
+ * Our own lease under a higher number; whatever still runs under the old one is ended first.
+ *
+ * @param run the run ID of the execution that puts the host back: a Reset makes another one of the same deploy
+ */
+export async function retakeLease(program: HostProgram, task: LeasedTask, run: string): Promise<Retaken> {
   const answer = await program.call(task, {
     operation: 'retake',
-    args: [task.number, task.deploy, Math.ceil(task.target.timeouts.graceMs / 1000)],
+    args: [task.number, task.deploy, Math.ceil(task.target.timeouts.graceMs / 1000), run],
     timeoutMs: task.target.timeouts.graceMs + 60_000,
   });
   refuseLostLease(task, answer);
   refuseSurvivors(task, answer);
-  return Number(value(answer, 'taken'));
+  const said = answer.lines.filter(({ key }) => key === 'begun').map((line) => line.value);
+  return {
+    number: Number(value(answer, 'taken')),
+    begun: (['build', 'start'] as const).filter((step) => said.includes(step)),
+  };
 }
 
 /**
  * Gives the lease back, and ends what was left running under it; nothing happens when it is somebody else's by now.
  * `before` are operations that are done first, in the same call.
+ *
+ * @returns `begun` when the operation `untouched` was among them and kept the lease
  */
 export async function giveLease(
   program: HostProgram,
   task: LeasedTask,
   before: (string | number)[][] = [],
-): Promise<void> {
+): Promise<Released> {
   const { graceMs } = task.target.timeouts;
   const give = ['give', task.number, task.deploy, Math.ceil(graceMs / 1000)];
   const [[operation, ...args] = give, ...then] = [...before, give];
-  await program.call(task, { operation: String(operation), args, then, timeoutMs: graceMs + 30_000 });
+  const answer = await program.call(task, { operation: String(operation), args, then, timeoutMs: graceMs + 30_000 });
+  return value(answer, 'begun') === undefined ? {} : { begun: true };
 }
 
 export async function readLease(program: HostProgram, task: HostTask): Promise<LeaseState> {

@@ -128,12 +128,29 @@ export interface RestoreVerified {
 }
 
 export interface ReleaseLeaseInput extends LeasedTask {
+  /** The deploy has not begun to change the host, as far as it knows; after a Reset of it the host may know better. */
+  untouched?: true;
   /** Whether the snapshot is done with; `needs-operator` leaves it open for the next deploy. */
   closeSnapshots: boolean;
   /** Deploying this commit again needs `--force`. */
   quarantine?: { sha: string; why: string };
   /** Success clears a commit's quarantine. */
   clearQuarantine?: string;
+}
+
+export interface Retaken {
+  number: number;
+  /** Which of these this deploy has begun here: after a Reset of it the host knows. Histories from before do not say. */
+  begun?: ('build' | 'start')[];
+}
+
+/** Histories from before this was told hold no result. */
+export interface Released {
+  /**
+   * The lease was kept: before a Reset from Temporal's UI this deploy had begun to change the host (or may have, where the
+   * host does not answer), so it has to be put back.
+   */
+  begun?: true;
 }
 
 /** The activities of a deploy, one for each step, as the workflow sees them. */
@@ -146,13 +163,13 @@ export interface DeployActivities {
   start(input: StartInput): Promise<void>;
   verify(input: VerifyInput): Promise<Verified>;
   record(input: RecordInput): Promise<Recorded>;
-  /** Takes our own lease again with number + 1, ends what still runs of the deploy, and returns the number. */
-  retakeLease(input: LeasedTask): Promise<{ number: number }>;
+  /** Takes our own lease again with number + 1, and ends what still runs of the deploy. */
+  retakeLease(input: LeasedTask): Promise<Retaken>;
   restoreCheckout(input: RestoreInput): Promise<void>;
   restoreImages(input: RestoreInput): Promise<{ rebuilt: string[] }>;
   restoreServices(input: RestoreInput): Promise<void>;
   verifyRestored(input: RestoreVerifyInput): Promise<RestoreVerified>;
-  releaseLease(input: ReleaseLeaseInput): Promise<void>;
+  releaseLease(input: ReleaseLeaseInput): Promise<Released>;
   ask(input: AskInput): Promise<Answer>;
 }
 

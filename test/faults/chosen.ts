@@ -23,6 +23,9 @@ const cells = new Set([
   'an abort in build, between keeping the images and building',
   'an abort in record, before anything is written',
   'a Reset from the UI in mid-build',
+  'a Reset to fetch, which the restore does not let in, in restore, as it starts the services',
+  'a Reset to fetch and an abort in record',
+  'a Reset to fetch while the network is cut in start',
 
   'terminated, takes the next deploy in start',
   'terminated, is put back by the next deploy when that fails in record',
@@ -43,6 +46,7 @@ const cells = new Set([
   'on a machine that is gone for good, loses the host after ten minutes in start',
 
   'puts the first back at once, and the second when it can be reached again',
+  'puts both back when it was reset to before it had changed either, and is aborted then',
   'records the release on both when the worker is killed after the first has it',
 ]);
 

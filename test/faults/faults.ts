@@ -298,11 +298,54 @@ export const faults: Fault[] = [
     strikes: everywhere,
     outcomes: unharmed,
     async inject({ stage, handle, held }) {
-      await resetToLastTask(stage, handle);
+      await reset(stage, handle);
       await held.open();
     },
   },
+  {
+    title: 'a Reset to fetch, which the restore does not let in,',
+    strikes: ({ step }) => step === 'restore',
+    outcomes: () => ['rolled-back'],
+    async inject({ stage, handle, held }) {
+      await reset(stage, handle, 'fetch');
+      await held.open();
+    },
+    afterwards: saysThatItHadBegun,
+  },
+  {
+    title: 'a Reset to fetch and an abort',
+    also: seams,
+    strikes: (moment) => !changedNothingYet(moment),
+    outcomes: () => ['aborted'],
+    async inject({ stage, handle, held }) {
+      // It hears of both at once, and so never comes to fetch.
+      stage.worker().freeze();
+      await reset(stage, handle, 'fetch');
+      await handle.signal('abort', { by: 'a test', reason: 'changed my mind' });
+      stage.worker().thaw();
+      await held.open();
+    },
+    afterwards: saysThatItHadBegun,
+  },
+  {
+    title: 'a Reset to fetch while the network is cut',
+    config: { timeouts: { unreachable: '12s' } },
+    strikes: (moment) => !changedNothingYet(moment),
+    outcomes: () => ['rolled-back'],
+    async inject({ stage, handle, held }) {
+      await stage.ec2.cut();
+      await reset(stage, handle, 'fetch');
+      await held.open();
+      await untilPhase(handle, ['restore']);
+      await stage.ec2.heal();
+    },
+    afterwards: saysThatItHadBegun,
+  },
 ];
+
+async function saysThatItHadBegun(_: Cell, { hosts }: DeployReport): Promise<void> {
+  assert.match(hosts[0]?.warnings.join('\n') ?? '', /had begun to change this host before it was reset/);
+}
 
 function networkCut(title: string, ms: number, config: ConfigChange = {}): Fault {
   return {
@@ -335,15 +378,18 @@ async function untilPhase(handle: WorkflowHandle, phases: DeployView['phase'][])
   await until(there, { timeoutMs: 120_000, what: `the deploy is in ${phases.join(' or ')}` });
 }
 
-/** As the UI does it: the execution goes on as a new run from before its last task. */
-async function resetToLastTask({ client }: FaultStage, handle: WorkflowHandle): Promise<void> {
-  const { events = [] } = await handle.fetchHistory();
-  const last = (events ?? []).findLast(({ workflowTaskCompletedEventAttributes: task }) => task);
+/** As the UI does it: the execution goes on as a new run from before its last task, or from before it asked for a step. */
+export async function reset({ client }: FaultStage, handle: WorkflowHandle, activity?: string): Promise<void> {
+  const { events } = await handle.fetchHistory();
+  const asked = events?.find(
+    ({ activityTaskScheduledEventAttributes: scheduled }) => scheduled && scheduled.activityType?.name === activity,
+  )?.activityTaskScheduledEventAttributes?.workflowTaskCompletedEventId;
+  const last = events?.findLast(({ workflowTaskCompletedEventAttributes: task }) => task)?.eventId;
   await client.workflowService.resetWorkflowExecution({
     namespace: 'default',
     workflowExecution: { workflowId: handle.workflowId },
     reason: 'a test',
     requestId: `reset-${performance.now()}`,
-    workflowTaskFinishEventId: last?.eventId ?? null,
+    workflowTaskFinishEventId: asked ?? last ?? null,
   });
 }

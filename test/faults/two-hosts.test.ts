@@ -11,6 +11,7 @@ import { sshOutput } from '../lab/ssh-client.ts';
 import { until } from '../lab/until.ts';
 import { chosen } from './chosen.ts';
 import { assertOneRelease, assertSame, type Evidence, evidence, starts } from './evidence.ts';
+import { reset } from './faults.ts';
 import { putInOrder } from './put-in-order.ts';
 import { type ConfigChange, type FaultStage, repository, startFaultStage } from './stage.ts';
 
@@ -118,6 +119,20 @@ describe('a deploy to two hosts', function () {
     const next = await stage.commit();
     assert.equal((await stage.run()).outcome, 'succeeded');
     for (const ec2 of stage.hosts) await assertOneRelease(ec2, next);
+  });
+
+  cell('puts both back when it was reset to before it had changed either, and is aborted then', async () => {
+    const { handle, gate, before } = await halfway(start);
+    stage.worker().freeze();
+    await reset(stage, handle, 'fetch');
+    await abort(handle);
+    stage.worker().thaw();
+    const report = await reportOf(stage.client.workflow.getHandle(handle.workflowId));
+    gate.open();
+    assert.equal(report.outcome, 'aborted', JSON.stringify(report.failure));
+    for (const [index, ec2] of stage.hosts.entries()) {
+      assertSame(before[index] as Evidence, await assertOneRelease(ec2, before[0].head));
+    }
   });
 
   const record = 'git .* update-ref refs/dbc/releases/';

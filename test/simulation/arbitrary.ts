@@ -98,6 +98,10 @@ function event(): fc.Arbitrary<Event> {
     { weight: 3, arbitrary: constant<Happening>({ what: 'cancel' }) },
     { weight: 3, arbitrary: constant<Happening>({ what: 'terminate' }) },
     {
+      weight: 4,
+      arbitrary: record({ what: constant('reset' as const), far: constantFrom(0, 0.15, 0.3, 0.5, 0.7, 0.85, 1) }),
+    },
+    {
       weight: 2,
       arbitrary: record({
         what: constant('nobody decides' as const),

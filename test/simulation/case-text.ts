@@ -49,7 +49,7 @@ function faultText(fault: Fault): string {
 
 function eventText({ at, happens }: Event): string {
   const what = 'host' in happens ? `web-${happens.host + 1}: ${happens.what}` : happens.what;
-  const long = 'ms' in happens ? ` for ${ms(happens.ms)}` : '';
+  const long = 'ms' in happens ? ` for ${ms(happens.ms)}` : 'far' in happens ? ` to ${happens.far}` : '';
   if (!at) return `at the very start: ${what}${long}`;
   const when =
     typeof at.moment === 'number' ? `${ms(at.moment)} into` : at.moment === 'begin' ? 'as begins' : 'with the end of';

@@ -40,11 +40,15 @@ export type HostHappening = { host: number } & (
   | { what: 'unlock' | 'theft' | 'disk is low' | 'images go' | 'services stop' }
 );
 
-/** `nobody decides`: no worker takes workflow tasks for so long, and then hears of everything at once. */
+/**
+ * `reset`: from Temporal's UI, `far` of the way from the first workflow task (0) to the last one (1).
+ * `nobody decides`: no worker takes workflow tasks for so long, and then hears of everything at once.
+ */
 export type Happening =
   | { what: 'abort' }
   | { what: 'cancel' }
   | { what: 'terminate' }
+  | { what: 'reset'; far: number }
   | { what: 'nobody decides'; ms: number }
   | HostHappening;
 

@@ -9,6 +9,7 @@ export interface Person {
   cancel(): boolean | Promise<boolean>;
   terminate?(): boolean;
   nobodyDecides?(ms: number): void;
+  reset?(far: number): boolean;
 }
 
 /** Waits for the moments of a case's events, and lets them happen. */
@@ -64,6 +65,13 @@ export class Happenings {
     if (this.over) return;
     const { what } = happening;
     if (what === 'abort' || what === 'cancel') return this.#stop(what);
+    if (what === 'reset') {
+      if (this.#person.reset?.(happening.far)) {
+        this.#world.say(`*** reset to ${happening.far}`);
+        this.#world.script.came.add(what);
+      }
+      return;
+    }
     if (what === 'terminate' || what === 'nobody decides') {
       this.#world.say(`*** ${what}`);
       this.#world.script.came.add(what);

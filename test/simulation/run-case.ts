@@ -71,6 +71,7 @@ async function runDeploy(sandbox: Sandbox, world: World, runId: string): Promise
     cancel: () => temporal.cancel(),
     terminate: () => temporal.terminate(),
     nobodyDecides: (ms) => temporal.nobodyDecides(ms),
+    reset: (far) => temporal.reset(far),
   });
   const aliasIn = ({ args }: ActivityTask) => aliasOf(args[0]);
   const temporal: VirtualTemporal = new VirtualTemporal({
@@ -86,6 +87,14 @@ async function runDeploy(sandbox: Sandbox, world: World, runId: string): Promise
         void happenings.begins(...timerOf(summary));
       },
       timerFired: (summary) => happenings.ends(...timerOf(summary)),
+      reset: (to) => {
+        world.say('the workflow begins again from there');
+        world.life += 1;
+        for (const host of world.hosts) if (host.hasEnded(runId)) world.givenBeforeReset.add(host.alias);
+        // What it does not know any more it has not asked for.
+        asked.splice(asked.findIndex(({ at }) => at >= to) >>> 0);
+        world.answers.splice(world.answers.findIndex(({ at }) => at >= to) >>> 0);
+      },
     },
   });
   happenings.start();

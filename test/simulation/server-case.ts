@@ -24,7 +24,7 @@ function isQuick(fault: Fault): boolean {
 
 function isInActivity({ at, happens }: Event): boolean {
   if (!at || at.moment === 'end' || ['wait', 'pause', 'loadTarget'].includes(at.step)) return false;
-  return !['cut', 'reboot', 'terminate', 'nobody decides'].includes(happens.what);
+  return !['cut', 'reboot', 'terminate', 'nobody decides', 'reset'].includes(happens.what);
 }
 
 /** What the virtual Temporal and the server made of one case differently; empty when both tell the same. */

@@ -37,6 +37,8 @@ export class World {
   readonly running: Set<string>;
   /** It began while what a dead deploy had asked for may still have been at work. */
   readonly atOnce: boolean;
+  /** Each Reset begins another one, which knows less of what was done. */
+  life = 1;
   /** The run ID of the deploy, once it is known. */
   deploy = '';
   readonly #earlier: World | undefined;
@@ -55,6 +57,13 @@ export class World {
     this.hosts =
       earlier?.hosts ??
       scenario.hosts.map((setup, index) => this.#host(new Host(aliases[index] ?? '', clock, sick), setup));
+  }
+
+  /** Hosts that this deploy had given back, before a Reset began it again. */
+  readonly givenBeforeReset = new Set<string>();
+
+  get wasReset(): boolean {
+    return this.life > 1;
   }
 
   /** Somebody stopped services, in this deploy or before it: nobody owes that they run, or that they do not. */

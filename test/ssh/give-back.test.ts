@@ -46,7 +46,7 @@ describe('giving a lease back under a number that nobody knows', () => {
 
   it('keeps the quarantine', async () => {
     const { number } = await take('first');
-    await retakeLease(program, task('first', number));
+    await retakeLease(program, task('first', number), 'run');
     await give('first');
     assert.equal((await readLease(program, task('first'))).holder, undefined);
     assert.ok(quarantined());

@@ -153,10 +153,10 @@ describe('a lease over SSH', () => {
 
   it('is retaken under the next number, once, and not by who lost it', async () => {
     await take(holder('first'));
-    assert.equal(await retakeLease(program, task('first', 1)), 2);
-    assert.equal(await retakeLease(program, task('first', 1)), 2);
+    assert.equal((await retakeLease(program, task('first', 1), 'run')).number, 2);
+    assert.equal((await retakeLease(program, task('first', 1), 'run')).number, 2);
     await take(holder('second'), 'closed');
-    await assert.rejects(retakeLease(program, task('first', 2)), {
+    await assert.rejects(retakeLease(program, task('first', 2), 'run'), {
       type: 'LeaseLost',
       message: /now deploy\/lab \(second\) of Ada holds it as number 3/,
     });

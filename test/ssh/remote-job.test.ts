@@ -212,7 +212,7 @@ describe('a remote job over SSH', () => {
 
   it('cannot be started any more by a worker that slept while its own lease was retaken', async () => {
     const before = task;
-    const number = await retakeLease(program, task);
+    const { number } = await retakeLease(program, task, 'run');
     task = { ...task, number };
     assert.equal((await job('true', { name: 'restore' })).key, 'first.restore.0');
     task = before;

@@ -47,7 +47,7 @@ for (const shell of shells) {
       await host.call('drop', 2, 1);
       assert.equal((await take('c')).one('taken'), '3');
       assert.equal((await take('d', 3)).one('taken'), '4');
-      assert.equal((await host.call('retake', 4, 'd', 1)).one('taken'), '5');
+      assert.equal((await host.call('retake', 4, 'd', 1, 'run')).one('taken'), '5');
       // Somebody died after the next number was written and before the lease was.
       writeFileSync(join(host.state, 'number'), '6\n');
       assert.equal((await take('e', 5)).one('taken'), '7');
@@ -60,6 +60,57 @@ for (const shell of shells) {
       assert.equal((await take('c', 2)).one('taken'), '3');
       writeFileSync(join(host.state, 'number'), '');
       assert.equal((await take('d', 3)).one('taken'), '4');
+    });
+
+    it('is kept when it is given back as untouched and the host knows of a reset, or of a restore', async () => {
+      await take('a');
+      const asked = () => host.call('untouched', 'a').then((answer) => [answer.one('begun'), answer.said.at(-1)]);
+      assert.deepEqual(await asked(), [undefined, 'end']);
+      mkdirSync(join(host.state, 'jobs/a.fetch.0'));
+      mkdirSync(join(host.state, 'jobs/b.reset.0'));
+      assert.deepEqual(await asked(), [undefined, 'end']);
+      mkdirSync(join(host.state, 'jobs/a.reset.0'));
+      assert.deepEqual(await asked(), ['1', 'end']);
+      rmSync(join(host.state, 'jobs/a.reset.0'), { recursive: true });
+      await host.call('retake', 1, 'a', 1, 'run');
+      assert.deepEqual(await asked(), ['2', 'end']);
+    });
+
+    it('is retaken with word of what its deploy had begun', async () => {
+      await take('a');
+      for (const job of ['a.reset.0', 'a.build.0', 'b.start.0']) mkdirSync(join(host.state, 'jobs', job));
+      for (const job of ['a.reset.0', 'a.build.0', 'b.start.0'])
+        writeFileSync(join(host.state, 'jobs', job, 'status'), '0 1');
+      const { said } = await host.call('retake', 1, 'a', 1, 'run');
+      assert.deepEqual(
+        said.filter((line) => line.startsWith('begun')),
+        ['begun build'],
+      );
+    });
+
+    it('is told under the number before its restore to a run of its deploy that begins again', async () => {
+      await take('a');
+      await host.call('retake', 1, 'a', 1, 'run');
+      assert.equal((await take('a')).one('taken'), '1');
+      assert.equal((await host.call('hold', 1)).one('refused'), '2');
+    });
+
+    it('gets one more number when another run of its deploy puts the host back', async () => {
+      await take('a');
+      await host.call('retake', 1, 'a', 1, 'first run');
+      assert.equal((await host.call('retake', 1, 'a', 1, 'first run')).one('taken'), '2');
+      assert.equal((await host.call('retake', 1, 'a', 1, 'second run')).one('taken'), '3');
+      assert.equal((await host.call('retake', 1, 'a', 1, 'second run')).one('taken'), '3');
+    });
+
+    it('taken again for a restore leaves no record of what is put back', async () => {
+      await take('a');
+      for (const deploy of ['a', 'b']) writeFileSync(join(host.state, `releases/${deploy}.json`), '{}');
+      await host.call('retake', 1, 'a', 1, 'run');
+      assert.deepEqual(
+        ['a', 'b'].map((deploy) => existsSync(join(host.state, `releases/${deploy}.json`))),
+        [false, true],
+      );
     });
 
     it('goes to exactly one of twenty who ask at once', async () => {
@@ -83,15 +134,15 @@ for (const shell of shells) {
     it('is raised by one when its holder retakes it, however often that is repeated', async () => {
       await take('first');
       const numbers = [];
-      for (const _ of [1, 2, 3]) numbers.push((await host.call('retake', 1, 'first', 1)).one('taken'));
+      for (const _ of [1, 2, 3]) numbers.push((await host.call('retake', 1, 'first', 1, 'run')).one('taken'));
       assert.deepEqual(numbers, ['2', '2', '2']);
-      assert.equal((await host.call('retake', 2, 'first', 1)).one('taken'), '3');
+      assert.equal((await host.call('retake', 2, 'first', 1, 'run')).one('taken'), '3');
     });
 
     it('is not retaken by who lost it', async () => {
       await take('first');
       await take('second', 1);
-      const answer = await host.call('retake', 1, 'first', 1);
+      const answer = await host.call('retake', 1, 'first', 1, 'run');
       assert.deepEqual([answer.one('refused'), answer.one('holder')], ['2', '{"of":"second"}']);
     });
 
@@ -138,7 +189,7 @@ for (const shell of shells) {
       const size = () => (host.has('ballast') ? statSync(join(host.state, 'ballast')).blocks * 512 : 0);
       await take('first');
       assert.equal(size(), 16 << 20);
-      await host.call('retake', 1, 'first', 1);
+      await host.call('retake', 1, 'first', 1, 'run');
       assert.equal(size(), 0);
       await take('second', 2);
       assert.equal(size(), 16 << 20);
@@ -148,7 +199,7 @@ for (const shell of shells) {
 
     const endings: Record<string, (...args: never[]) => Promise<unknown>> = {
       'a takeover': () => take('second', 1),
-      'a retake': () => host.call('retake', 1, 'first', 1),
+      'a retake': () => host.call('retake', 1, 'first', 1, 'run'),
       'giving it back': () => host.call('give', 1, 'first', 1),
       'dropping it': () => host.call('drop', 1, 1),
     };

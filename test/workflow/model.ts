@@ -43,6 +43,8 @@ export class HostModel {
   openSnapshot = false;
   /** What it runs is as it should be, so that deploying it again has nothing to build and to start. */
   intact = false;
+  /** What it knows, and after a Reset the deploy does not: the deploy had begun to change it. */
+  begun = false;
 
   constructor(alias: string) {
     this.alias = alias;
@@ -239,10 +241,10 @@ export function modelActivities(modelOf: (target: string) => Model | undefined):
       return { warnings: [] };
     },
     async retakeLease(input) {
-      const { lease } = await of(input).act('retakeLease', input, (host) => {
+      const { lease, begun } = await of(input).act('retakeLease', input, (host) => {
         host.lease += 1;
       });
-      return { number: lease };
+      return { number: lease, ...(begun ? { begun: ['build', 'start'] } : {}) };
     },
     restoreCheckout: restoring('restoreCheckout', (host, { sha }) => {
       host.head = sha;
@@ -259,11 +261,15 @@ export function modelActivities(modelOf: (target: string) => Model | undefined):
       return { sha: head, rules, services: services(running), warnings: [] };
     },
     async releaseLease(input) {
+      let begun = false;
       await of(input).act('releaseLease', input, (host) => {
+        begun = host.begun && input.untouched === true;
+        if (begun) return;
         if (input.closeSnapshots) host.openSnapshot = false;
         if (input.quarantine) host.quarantined.add(input.quarantine.sha);
         if (input.clearQuarantine) host.quarantined.delete(input.clearQuarantine);
       });
+      return begun ? { begun } : {};
     },
     async ask(input): Promise<Answer> {
       const { running } = await of(input).act('ask', input);

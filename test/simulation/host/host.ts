@@ -10,6 +10,8 @@ import { Machine } from './machine.ts';
 interface Lease {
   number: number;
   deploy: string;
+  /** The life of the deploy that puts the host back. */
+  restoring?: number;
 }
 
 /** A host as the program in `host/` keeps it: one lease, jobs under its number, records. Each method is one operation. */
@@ -75,17 +77,30 @@ export class Host {
       if (lease) this.#ended.add(lease.deploy);
       this.#issue(deploy);
     }
-    const taken = (this.lease as Lease).number;
-    await this.jobs.endBelow(taken, graceMs);
-    return { taken };
+    const { number, restoring } = this.lease as Lease;
+    await this.jobs.endBelow(number, graceMs);
+    return { taken: restoring === undefined ? number : number - 1 };
   }
 
-  async retake(number: number, deploy: string, graceMs: number): Promise<number> {
+  async retake(number: number, deploy: string, graceMs: number, life: number): Promise<number> {
     if (this.lease?.deploy !== deploy) throw this.#lost(number, deploy);
-    if (this.lease.number === number) this.#issue(deploy);
+    this.releases = this.releases.filter((release) => release.deploy !== deploy);
+    if (this.lease.number === number || this.lease.restoring !== life) this.#issue(deploy, life);
     const issued = this.lease.number;
     await this.jobs.endBelow(issued, graceMs);
     return issued;
+  }
+
+  /** Whether this deploy had the lease, and gave it back or lost it. */
+  hasEnded(deploy: string): boolean {
+    return this.#ended.has(deploy);
+  }
+
+  /** As the operation `untouched`: whether the deploy has done more here than it knows after a Reset. */
+  hasBegun(deploy: string): boolean {
+    if (this.lease?.deploy !== deploy) return false;
+    const wasReset = [...this.jobs.all.keys()].some((key) => key.startsWith(`${deploy}.reset.`));
+    return wasReset || this.lease.restoring !== undefined;
   }
 
   /** 0 stands for whichever number it has. */
@@ -156,9 +171,9 @@ export class Host {
     return [...(edits ? ['config.yaml'] : []), ...(tree === head ? [] : ['half-written'])];
   }
 
-  #issue(deploy: string): void {
+  #issue(deploy: string, restoring?: number): void {
     this.highest = Math.max(this.highest, this.lease?.number ?? 0) + 1;
-    this.lease = { number: this.highest, deploy };
+    this.lease = { number: this.highest, deploy, ...(restoring === undefined ? {} : { restoring }) };
   }
 
   #lost(number: number, deploy: string): DeployError {

@@ -1,5 +1,5 @@
 import type { Closed } from '../invariants.ts';
-import { asked, isBack, isOn, isRobbed, isUntouched, stateOf, viewOf } from './state.ts';
+import { isBack, isOn, isRobbed, isTouched, isUntouched, stateOf, viewOf } from './state.ts';
 
 /** The report never says more than is true, and of a host that nobody can vouch for it says so. */
 export function claims(trace: Closed): string[] {
@@ -9,7 +9,7 @@ export function claims(trace: Closed): string[] {
   for (const host of world.hosts) {
     const view = viewOf(trace, host);
     const { alias } = host;
-    const touched = asked(trace, 'reset', alias);
+    const touched = isTouched(trace, host);
     const lost = trace.world.answers.some(
       ({ host: where, answer }) => where === alias && 'failed' in answer && answer.failed.type === 'LeaseLost',
     );

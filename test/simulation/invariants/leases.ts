@@ -1,6 +1,6 @@
 import type { Host } from '../host/host.ts';
 import type { Closed } from '../invariants.ts';
-import { asked, isRobbed, viewOf } from './state.ts';
+import { isRobbed, isTouched, viewOf } from './state.ts';
 
 /** No lease and no snapshot is left by a deploy that has ended, but where one is needed; none is taken from its owner. */
 export function leases(trace: Closed): string[] {
@@ -65,14 +65,14 @@ function snapshot(trace: Closed, host: Host): string[] {
   const done = (step: string) =>
     view.steps.some((each) => each.step === step && ['done', 'skipped'].includes(each.state));
   const open = host.snapshots.get(trace.world.deploy);
-  const settled = asked(trace, 'reset', alias)
+  const settled = isTouched(trace, host)
     ? done('restore') || (done('record') && trace.report.outcome !== 'rolled-back' && view.verified && !done('restore'))
     : !isAdopted(trace, alias);
   const known = view.steps.some(({ step, state }) => step === 'inspect' && state === 'done');
   return [
     ...(settled && known && open ? [`the snapshot of ${alias} is left open`] : []),
     ...(!settled && !open && known ? [`the snapshot of ${alias} is gone, and with it the way back`] : []),
-    ...(!known && open?.target && open.snapshot.deploy === trace.world.deploy
+    ...(!known && !trace.world.wasReset && open?.target && open.snapshot.deploy === trace.world.deploy
       ? [`a snapshot of ${alias} with a target is left by an inspect that failed`]
       : []),
   ];

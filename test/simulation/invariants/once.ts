@@ -39,7 +39,7 @@ function restored(trace: Closed, host: Host): string[] {
   const after = firstRestore < 0 ? [] : here.slice(firstRestore).filter(({ step }) => forward.has(step));
   const lost = trace.world.robbedAt.has(alias);
   return [
-    ...(wasRestored && !wasReset ? [`${alias} was restored, but never reset`] : []),
+    ...(wasRestored && !wasReset && !trace.world.wasReset ? [`${alias} was restored, but never reset`] : []),
     ...(wasReset && !wasRestored && !forwardToTheEnd && !lost ? [`${alias} was reset and not restored`] : []),
     ...(wasRestored && forwardToTheEnd ? [`${alias} was restored after the point of no return`] : []),
     ...after.map(({ step }) => `${step} after the restore began on ${alias}`),

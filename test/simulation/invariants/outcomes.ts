@@ -1,6 +1,6 @@
 import type { Host } from '../host/host.ts';
 import type { Closed } from '../invariants.ts';
-import { asked, isBack, isOn, isRobbed, isUntouched, stateOf } from './state.ts';
+import { isBack, isOn, isRobbed, isTouched, isUntouched, stateOf } from './state.ts';
 
 /** One release per host: all new, or all as before, or the outcome says otherwise. */
 export function outcomes(trace: Closed): string[] {
@@ -10,7 +10,9 @@ export function outcomes(trace: Closed): string[] {
   const recording = trace.asked.some(({ step }) => step === 'record') || outcome === 'succeeded';
   const wrong = (host: Host, what: string) => `${outcome}, but ${host.alias} is not ${what}: ${stateOf(host)}`;
   const found = [
-    ...(outcome === 'superseded' && trace.world.robbedAt.size === 0 ? ['superseded, but nobody took a lease'] : []),
+    ...(outcome === 'superseded' && !trace.world.hosts.some((host) => isRobbed(trace, host))
+      ? ['superseded, but nobody took a lease']
+      : []),
     ...(outcome === 'not-applied' && trace.asked.some(({ step }) => step === 'reset')
       ? ['not-applied after reset']
       : []),
@@ -20,9 +22,9 @@ export function outcomes(trace: Closed): string[] {
     if (recording) {
       if (!isOn(trace, host, trace.report.commit ?? '')) found.push(wrong(host, 'on the new release'));
       if (!isRecorded(trace, host)) found.push(`${outcome}, but ${host.alias} has no record of it`);
-    } else if (asked(trace, 'reset', host.alias)) {
+    } else if (isTouched(trace, host)) {
       if (!isBack(trace, host)) found.push(wrong(host, 'as it was before'));
-    } else if (!isUntouched(trace, host) && isOurs(trace, host)) {
+    } else if (!isUntouched(trace, host) && !wasPutBack(trace, host) && isOurs(trace, host)) {
       found.push(wrong(host, 'untouched'));
     }
     if (!recording && host.releases.some(({ deploy }) => deploy === trace.world.deploy)) {
@@ -31,6 +33,9 @@ export function outcomes(trace: Closed): string[] {
   }
   return found;
 }
+
+/** Before a Reset. */
+const wasPutBack = (trace: Closed, host: Host): boolean => trace.world.wasReset && isBack(trace, host);
 
 /** Not a host whose lease this deploy never got, where a dead one may still have been at work. */
 const isOurs = ({ world }: Closed, { alias }: Host): boolean =>

@@ -25,6 +25,8 @@ function onHost(trace: Closed, host: Host): string[] {
   const owed =
     fault &&
     !taken &&
+    // What the step said may be forgotten.
+    !world.wasReset &&
     asked(trace, 'start', alias) &&
     given &&
     report.commit !== wasRunning &&

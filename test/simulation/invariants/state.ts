@@ -42,8 +42,13 @@ export const isUntouched = (trace: Closed, host: Host): boolean => {
 export const asked = ({ asked: all }: Closed, step: string, alias: string): boolean =>
   all.some((each) => each.step === step && each.host === alias);
 
-/** Its lease was taken away while it was ours. */
-export const isRobbed = ({ world }: Closed, { alias }: Host): boolean => world.robbedAt.has(alias);
+/** Its lease was taken away while it was ours, or was given back before a Reset. */
+export const isRobbed = ({ world }: Closed, { alias }: Host): boolean =>
+  world.robbedAt.has(alias) || world.givenBeforeReset.has(alias);
+
+/** Changed, or put back for what was done before a Reset. */
+export const isTouched = (trace: Closed, { alias }: Host): boolean =>
+  asked(trace, 'reset', alias) || asked(trace, 'retakeLease', alias);
 
 export const viewOf = ({ report }: Closed, { alias }: Host) => {
   const view = report.hosts.find(({ host }) => host === alias);

@@ -81,6 +81,7 @@ export class ActivityTask {
     clock: Clock,
     worker: ActivityWorker,
     closed: (resolution: Resolution) => void,
+    scheduledAt = clock.now,
   ) {
     this.options = options;
     this.seq = options.seq ?? 0;
@@ -89,8 +90,8 @@ export class ActivityTask {
     this.#clock = clock;
     this.#worker = worker;
     this.#closed = closed;
-    this.#scheduledAt = clock.now;
-    this.#expiresAt = clock.now + (optionalTsToMs(options.scheduleToCloseTimeout) ?? Infinity);
+    this.#scheduledAt = scheduledAt;
+    this.#expiresAt = scheduledAt + (optionalTsToMs(options.scheduleToCloseTimeout) ?? Infinity);
     this.#endExpiry = Number.isFinite(this.#expiresAt)
       ? clock.at(this.#expiresAt, () => this.#timedOut('SCHEDULE_TO_CLOSE'))
       : () => {};

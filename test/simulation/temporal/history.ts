@@ -14,7 +14,7 @@ interface Event {
 
 /** What a server would have written, so that the SDK's real Core can replay it. */
 export class History {
-  readonly #events: Event[] = [];
+  #events: Event[] = [];
   readonly #clock: Clock;
   /** Of the workflow task under way. */
   #task = { scheduled: 0, started: 0, completed: 0 };
@@ -86,6 +86,21 @@ export class History {
         sdkName: 'temporal-typescript',
         sdkVersion: '1.24.0',
       },
+    });
+  }
+
+  /** Goes on from the start of a task as if it had failed. */
+  reset(startedEventId: number): void {
+    this.#events = this.#events.slice(0, startedEventId);
+    this.#cancelRequested = this.#events.some(
+      ({ eventType }) => eventType.endsWith('_CANCEL_REQUESTED') && !eventType.includes('ACTIVITY'),
+    );
+    this.#add('WORKFLOW_TASK_FAILED', {
+      scheduledEventId: startedEventId - 1,
+      startedEventId,
+      cause: 'WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW',
+      failure: { message: 'a person reset it', resetWorkflowFailureInfo: {} },
+      newRunId: 'after-the-reset',
     });
   }
 

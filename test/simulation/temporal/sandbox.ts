@@ -22,6 +22,14 @@ export class WorkflowTaskFailed extends Error {
   override name = 'WorkflowTaskFailed';
 }
 
+interface Started {
+  type: string;
+  workflowId: string;
+  runId: string;
+  now: number;
+  first?: string;
+}
+
 export class Sandbox {
   readonly #creator: ReusableVMWorkflowCreator;
 
@@ -38,14 +46,15 @@ export class Sandbox {
     return new Sandbox(creator);
   }
 
-  async start(options: { type: string; workflowId: string; runId: string; now: number }): Promise<SandboxedWorkflow> {
-    const { type, workflowId, runId, now } = options;
+  /** `first`: of the run that was reset. */
+  async start(options: Started): Promise<SandboxedWorkflow> {
+    const { type, workflowId, runId, now, first = runId } = options;
     const workflow = await this.#creator.createWorkflow({
       info: {
         workflowId,
         runId,
-        firstExecutionRunId: runId,
-        originalExecutionRunId: runId,
+        firstExecutionRunId: first,
+        originalExecutionRunId: first,
         workflowType: type,
         searchAttributes: {} as SearchAttributes,
         typedSearchAttributes: new TypedSearchAttributes(),

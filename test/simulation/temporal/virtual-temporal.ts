@@ -2,10 +2,11 @@ import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import { tsToMs } from '@temporalio/common/lib/time.js';
 import { type AbortMessage, abortSignal } from '../../../src/contracts/temporal.ts';
 import type { Clock } from '../clock.ts';
-import { ActivityTask, type ActivityWorker } from './activity-task.ts';
+import { ActivityTask, type ActivityWorker, type Resolution, type ScheduleActivity } from './activity-task.ts';
 import { resolutionOf } from './failures.ts';
 import { History } from './history.ts';
 import type { Command, Failure, Job, Sandbox } from './sandbox.ts';
+import { type Task, underWay } from './tape.ts';
 
 /** From an event to the workflow's hearing of it; what happens within it is told at once. */
 const workflowTaskMs = 2;
@@ -23,6 +24,8 @@ export interface Onlooker {
   timerStarted(summary: string, ms: number): void;
   /** Just before the workflow hears of it. */
   timerFired(summary: string): void;
+  /** The execution goes on from before the workflow task of that time. */
+  reset(to: number): void;
 }
 
 interface Timer {
@@ -38,9 +41,13 @@ export class VirtualTemporal {
   readonly #clock: Clock;
   readonly #worker: ActivityWorker;
   readonly #onlooker: Onlooker;
-  readonly #workflow: Promise<Awaited<ReturnType<Sandbox['start']>>>;
+  readonly #sandbox: Sandbox;
+  readonly #execution: { type: string; workflowId: string; runId: string; now: number };
+  #workflow: Promise<Awaited<ReturnType<Sandbox['start']>>>;
   readonly #activities = new Map<number, { task: ActivityTask; scheduledEventId: number }>();
   readonly #timers = new Map<number, Timer>();
+  #tasks: Task[] = [];
+  #resets = 0;
   #jobs: Job[] = [];
   #taskIsDue = false;
   #decidedFrom = 0;
@@ -62,7 +69,9 @@ export class VirtualTemporal {
     this.history = new History(clock);
     const payload = defaultPayloadConverter.toPayload(input);
     this.history.started({ type, workflowId, runId, input: payload });
-    this.#workflow = sandbox.start({ type, workflowId, runId, now: clock.now });
+    this.#sandbox = sandbox;
+    this.#execution = { type, workflowId, runId, now: clock.now };
+    this.#workflow = sandbox.start(this.#execution);
     this.#tell({
       initializeWorkflow: { workflowId, workflowType: type, arguments: [payload], attempt: 1, headers: {} },
     });
@@ -91,6 +100,52 @@ export class VirtualTemporal {
     for (const { task } of this.#activities.values()) task.abandon();
     for (const { stop } of this.#timers.values()) stop();
     return true;
+  }
+
+  /**
+   * From Temporal's UI: the execution goes on as a new run from before one of its workflow tasks, `far` of the way from the
+   * first (0) to the last one (1). Signals and a cancel that came after it are told again. False: there is none, or it is
+   * closed.
+   */
+  reset(far: number): boolean {
+    // Between two tasks; a task that is under way is not over yet.
+    if (this.closing || this.#tasks.length === 0) return false;
+    this.#clock.after(0, () => this.#reset(Math.round(far * (this.#tasks.length - 1))));
+    return true;
+  }
+
+  async #reset(index: number): Promise<void> {
+    const task = this.#tasks[index];
+    if (this.closing || !task) return;
+    for (const { task: activity } of this.#activities.values()) activity.abandon();
+    for (const { stop } of this.#timers.values()) stop();
+    const asked = [...this.#tasks.slice(index + 1).flatMap(({ told }) => told.flat()), ...this.#jobs].filter(
+      ({ signalWorkflow, cancelWorkflow }) => signalWorkflow || cancelWorkflow,
+    );
+    this.#tasks = this.#tasks.slice(0, index);
+    this.#activities.clear();
+    this.#timers.clear();
+    this.history.reset(task.startedEventId);
+    for (const { signalWorkflow } of asked) {
+      if (signalWorkflow) this.history.signaled(abortSignal, signalWorkflow.input ?? []);
+      else this.history.cancelRequested();
+    }
+    await (await this.#workflow).dispose();
+    const { runId, ...execution } = this.#execution;
+    this.#workflow = this.#sandbox.start({ ...execution, runId: `${runId}-reset-${++this.#resets}`, first: runId });
+    const workflow = await this.#workflow;
+    for (const { at, told, historyLength } of this.#tasks) {
+      for (const jobs of told) await workflow.activate(at, jobs, historyLength);
+    }
+    this.#onlooker.reset(task.at);
+    const { activities, timers } = underWay(this.#tasks, task);
+    for (const { options, scheduledEventId, at, cancelRequested } of activities) {
+      const again = this.#begin(options, scheduledEventId, at);
+      if (cancelRequested) again.requestCancel();
+    }
+    for (const { seq, summary, ms, at, startedEventId } of timers) this.#wake(seq, summary, startedEventId, at + ms);
+    this.#jobs = [];
+    for (const job of [...(task.told[0] ?? []), ...asked]) this.#tell(job);
   }
 
   /** No worker takes a workflow task for so long. */
@@ -123,14 +178,20 @@ export class VirtualTemporal {
     const jobs = this.#jobs;
     this.#jobs = [];
     const { historyLength } = this.history.taskStarted();
+    const task: Task = {
+      ...{ at: this.#clock.now, told: [], historyLength, startedEventId: historyLength },
+      ...{ activities: [], cancelRequested: [], timers: [], timersCancelled: [] },
+    };
     const commands: Command[] = [];
     // What is not waited for, or never was sent, is resolved within the same task.
     for (let told = jobs.sort(inOrder); told.length > 0; ) {
+      task.told.push(told);
       const more = await workflow.activate(this.#clock.now, told, historyLength);
       commands.push(...more);
       told = more.flatMap(({ requestCancelActivity }) => this.#cancelledAtOnce(requestCancelActivity?.seq, commands));
     }
     this.history.taskCompleted();
+    this.#tasks.push(task);
     for (const command of sent(commands)) if (!this.closing) this.#obey(command);
   }
 
@@ -160,6 +221,7 @@ export class VirtualTemporal {
       const timer = this.#timers.get(seq);
       this.#timers.delete(seq);
       timer?.stop();
+      this.#tasks.at(-1)?.timersCancelled.push(seq);
       if (timer) this.history.timerCanceled(seq, timer.startedEventId);
     } else if (command.upsertWorkflowSearchAttributes) {
       this.history.searchAttributes(command.upsertWorkflowSearchAttributes);
@@ -175,37 +237,49 @@ export class VirtualTemporal {
     }
   }
 
-  #schedule(options: NonNullable<Command['scheduleActivity']>): void {
+  #schedule(options: ScheduleActivity): void {
     const scheduledEventId = this.history.activityScheduled(options);
-    const task: ActivityTask = new ActivityTask(options, this.#clock, this.#worker, (resolution) => {
+    this.#tasks.at(-1)?.activities.push({ options, scheduledEventId });
+    this.#onlooker.scheduled(this.#begin(options, scheduledEventId));
+  }
+
+  #begin(options: ScheduleActivity, scheduledEventId: number, at = this.#clock.now): ActivityTask {
+    const closed = (resolution: Resolution) => {
       if (this.closing) return;
       this.history.activityClosed(scheduledEventId, resolution);
       const { seq } = task;
       const waited = !('cancelled' in resolution) || task.options.cancellationType !== tryCancel;
       if (waited) this.#tell({ resolveActivity: { seq, result: resolutionOf(task, resolution, scheduledEventId) } });
       this.#onlooker.resolved(task);
-    });
+    };
+    const task: ActivityTask = new ActivityTask(options, this.#clock, this.#worker, closed, at);
     this.#activities.set(task.seq, { task, scheduledEventId });
-    this.#onlooker.scheduled(task);
+    return task;
   }
 
   #requestCancel(seq: number): void {
     const found = this.#activities.get(seq);
     if (!found) throw new Error(`there is no activity ${seq} to cancel`);
     this.history.activityCancelRequested(found.scheduledEventId);
+    this.#tasks.at(-1)?.cancelRequested.push(seq);
     found.task.requestCancel();
   }
 
   #startTimer(seq: number, summary: string, ms: number): void {
     const startedEventId = this.history.timerStarted(seq, ms);
-    const stop = this.#clock.after(ms, () => {
+    this.#tasks.at(-1)?.timers.push({ seq, summary, ms, startedEventId });
+    this.#wake(seq, summary, startedEventId, this.#clock.now + ms);
+    this.#onlooker.timerStarted(summary, ms);
+  }
+
+  #wake(seq: number, summary: string, startedEventId: number, at: number): void {
+    const stop = this.#clock.at(at, () => {
       this.#timers.delete(seq);
       this.history.timerFired(seq, startedEventId);
       this.#tell({ fireTimer: { seq } });
       this.#onlooker.timerFired(summary);
     });
     this.#timers.set(seq, { summary, startedEventId, stop });
-    this.#onlooker.timerStarted(summary, ms);
   }
 
   #close(closing: Closing, result?: Payload | null): void {

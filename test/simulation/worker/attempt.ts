@@ -20,6 +20,8 @@ class Stopped extends Error {}
 class ShutDown extends Error {}
 
 export class Attempt implements WorkerAttempt {
+  /** Which run of the workflow it belongs to: each Reset makes another one. */
+  readonly life: number;
   readonly #info: AttemptInfo;
   readonly #clock: Clock;
   readonly #server: ServerAttempt;
@@ -41,7 +43,9 @@ export class Attempt implements WorkerAttempt {
     clock: Clock,
     faults: AttemptFault[],
     tellFault: (kind: string) => void,
+    life: number,
   ) {
+    this.life = life;
     this.#info = info;
     this.#server = server;
     this.#clock = clock;

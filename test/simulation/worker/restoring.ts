@@ -13,7 +13,14 @@ export const restoring: Steps<'retakeLease' | 'restoreCheckout' | 'restoreImages
   async retakeLease(run, world, input) {
     const host = world.host(input);
     const { graceMs } = input.target.timeouts;
-    return { number: await run.call(host, () => host.retake(input.number, input.deploy, graceMs)) };
+    return run.call(host, async () => {
+      const number = await host.retake(input.number, input.deploy, graceMs, run.life);
+      const keys = [...host.jobs.all.keys()];
+      const begun = (['build', 'start'] as const).filter((step) =>
+        keys.some((key) => key.startsWith(`${input.deploy}.${step}.`)),
+      );
+      return { number, begun };
+    });
   },
 
   async restoreCheckout(run, world, input) {

@@ -44,7 +44,7 @@ export const forward: Steps<'inspect' | 'fetch' | 'reset' | 'build' | 'start' | 
       );
       if ('taken' in lease) {
         const task = { ...input, number: lease.taken };
-        if (host.diskIsLow) {
+        if (host.diskIsLow && !snapshots.has(input.deploy)) {
           throw new DeployError('PreflightFailed', `${host.alias}: only 3 MiB of disk are free`);
         }
         return { ...(await keepSnapshot(run, host, task, now, snapshots)), number: lease.taken, warnings: [] };
@@ -136,12 +136,13 @@ export const forward: Steps<'inspect' | 'fetch' | 'reset' | 'build' | 'start' | 
 
   async releaseLease(run, world, input) {
     const host = world.host(input);
-    const { deploy, closeSnapshots, quarantine, clearQuarantine, target } = input;
+    const { deploy, closeSnapshots, quarantine, clearQuarantine, target, untouched } = input;
     const numberOf = () => (host.lease?.deploy === deploy ? host.lease.number : 0);
     const number = input.number === 0 && quarantine ? await run.call(host, numberOf) : input.number;
-    await run.call(host, async () => {
+    const giving = async () => {
+      if (untouched && host.hasBegun(deploy)) return { begun: true as const };
       if (number > 0) {
-        if (!host.requireLeaseOrStop(number)) return;
+        if (!host.requireLeaseOrStop(number)) return {};
         if (closeSnapshots) host.snapshots.delete(deploy);
         if (clearQuarantine) host.quarantined.delete(clearQuarantine);
         if (quarantine && host.diskIsLow) {
@@ -151,6 +152,12 @@ export const forward: Steps<'inspect' | 'fetch' | 'reset' | 'build' | 'start' | 
         if (quarantine) host.quarantined.add(quarantine.sha);
       }
       await host.give(number, deploy, target.timeouts.graceMs);
+      return {};
+    };
+    return run.call(host, giving).catch((error: unknown) => {
+      const silent = error instanceof DeployError && error.type === 'SshUnavailable';
+      if (!(untouched && world.wasReset && silent)) throw error;
+      return { begun: true };
     });
   },
 };

@@ -58,6 +58,7 @@ export class SimulatedWorker implements ActivityWorker {
         world.script.came.add(`${kind} in ${activity}`);
         world.say(`${where}: attempt ${attempt}: ${kind}`);
       },
+      world.life,
     );
     this.#run(run, activity, input).catch((error: unknown) => {
       this.broken ??= error;

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import type { Lab } from './lab.ts';
+import { aborted, type Behaviour, fails, type HostModel, Model, newSha, oldSha } from './model.ts';
+import { sharedLab } from './shared-lab.ts';
+
+/**
+ * What a deploy does after a Reset from Temporal's UI to a point before it had changed its hosts. The server that skips
+ * time has no Reset: the hosts are what an earlier life of the deploy had made of them by then.
+ */
+describe('a deploy that was reset to before it had changed a host', () => {
+  let lab: Lab;
+  before(async () => {
+    lab = await sharedLab();
+  });
+
+  const changed = (host: HostModel) => Object.assign(host, { begun: true, head: newSha, running: newSha });
+  /** The host turns out to have been changed, and then this. */
+  const changedThen =
+    (then: Behaviour, alias?: string): Behaviour =>
+    async (call) => {
+      changed(call.model.host(alias ?? call.host));
+      await then(call);
+    };
+  const back = ['retakeLease', 'restoreCheckout', 'restoreImages', 'restoreServices', 'verifyRestored'];
+
+  it('puts it back when it fails before it changes it again', async () => {
+    const model = new Model().on('fetch', changedThen(fails('CommandFailed')));
+    const { outcome, report } = await lab.run(model);
+    assert.equal(outcome, 'rolled-back');
+    assert.deepEqual(model.ran(), ['inspect', 'fetch', 'releaseLease', ...back, 'releaseLease']);
+    assert.deepEqual([model.host().head, model.host().running, model.host().openSnapshot], [oldSha, oldSha, false]);
+    assert.deepEqual([report.hosts[0]?.now, report.hosts[0]?.verified], [oldSha, true]);
+    assert.match(report.hosts[0]?.warnings.join() ?? '', /had begun to change this host before it was reset/);
+  });
+
+  it('is still aborted when it is aborted then', async () => {
+    const model = new Model().on('fetch', changedThen(aborted));
+    const { outcome } = await lab.run(model);
+    assert.equal(outcome, 'aborted');
+    assert.deepEqual([model.host().head, model.host().running], [oldSha, oldSha]);
+  });
+
+  it('puts a second host back too, which it had come to only before', async () => {
+    const model = new Model(['web-1', 'web-2']).on('verify', changedThen(fails('HealthCheckFailed'), 'web-2'), {
+      host: 'web-1',
+    });
+    const { outcome } = await lab.run(model);
+    assert.equal(outcome, 'rolled-back');
+    for (const alias of ['web-1', 'web-2']) assert.equal(model.host(alias).running, oldSha, alias);
+    assert.deepEqual(model.ran('web-2'), ['inspect', 'releaseLease', ...back, 'releaseLease']);
+  });
+
+  it('needs an operator where that cannot be done, and keeps the snapshot', async () => {
+    const model = new Model()
+      .on('fetch', changedThen(fails('CommandFailed')))
+      .on('verifyRestored', fails('CommandFailed'));
+    const { outcome } = await lab.run(model);
+    assert.equal(outcome, 'needs-operator');
+    assert.equal(model.host().openSnapshot, true);
+  });
+
+  it('needs an operator where it never heard what the host was, and keeps every snapshot', async () => {
+    const model = new Model(['web-1', 'web-2']).on('inspect', changedThen(fails('SshUnavailable')), { host: 'web-1' });
+    const other = model.host('web-2');
+    Object.assign(changed(other), { openSnapshot: true });
+    const { outcome, report } = await lab.run(model);
+    assert.equal(outcome, 'needs-operator');
+    for (const alias of ['web-1', 'web-2']) {
+      assert.deepEqual(model.inputs('releaseLease', alias).at(-1).closeSnapshots, false, alias);
+      assert.equal(model.host(alias).openSnapshot, true, alias);
+      assert.equal(model.ran(alias).includes('restoreCheckout'), false, alias);
+    }
+    assert.match(report.hosts[1]?.warnings.join() ?? '', /`dbc rollback .*` does/);
+  });
+
+  it('puts back what it had built and started, where it knows only of its reset', async () => {
+    const model = new Model().on('reset', changedThen(fails('CommandFailed')));
+    const { outcome } = await lab.run(model);
+    assert.equal(outcome, 'rolled-back');
+    assert.deepEqual(model.ran(), ['inspect', 'fetch', 'reset', ...back, 'releaseLease']);
+    assert.deepEqual([model.host().head, model.host().running], [oldSha, oldSha]);
+  });
+
+  it('does nothing of it where the host was not changed', async () => {
+    const model = new Model().on('fetch', fails('CommandFailed'));
+    const { outcome } = await lab.run(model);
+    assert.equal(outcome, 'not-applied');
+    assert.deepEqual(model.ran(), ['inspect', 'fetch', 'releaseLease']);
+  });
+});
