@@ -303,6 +303,15 @@ export const faults: Fault[] = [
     },
   },
   {
+    title: 'a Reset to the very beginning',
+    strikes: everywhere,
+    outcomes: unharmed,
+    async inject({ stage, handle, held }) {
+      await reset(stage, handle, 'loadTarget');
+      await held.open();
+    },
+  },
+  {
     title: 'a Reset to fetch, which the restore does not let in,',
     strikes: ({ step }) => step === 'restore',
     outcomes: () => ['rolled-back'],

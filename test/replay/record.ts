@@ -1,5 +1,5 @@
 /**
- * Records a history of each way in which a deploy can end, for replay.test.ts: `npx tsx test/replay/record.ts`.
+ * Records a history of each way in which a deploy can end, for replay.test.ts: `npx tsx test/replay/record.ts [NAME…]`.
  * Old histories stay when workflows change (`patched`); new ones are for new ways to end, or when nobody runs old ones.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { WorkflowType } from '../../src/contracts/temporal.ts';
 import { ended, Lab, type StartOptions, untilPhase } from '../workflow/lab.ts';
-import { aborted, cancelled, fails, Model, oldSha, release, snapshotOf } from '../workflow/model.ts';
+import { aborted, cancelled, fails, Model, newSha, oldSha, release, snapshotOf } from '../workflow/model.ts';
 import { withoutMachine } from './without-machine.ts';
 
 const folder = join(import.meta.dirname, 'histories');
@@ -40,6 +40,12 @@ const scenarios: Record<string, Scenario> = {
       .on('verifyRestored', fails('HealthCheckFailed'), { host: 'web-2', times: 1 }),
   },
   'rolled-back-adopted': { model: leftHalfChanged().on('build', fails('CommandFailed')) },
+  'rolled-back-after-a-reset': {
+    model: new Model(two).on('fetch', async (call) => {
+      for (const host of call.model.hosts.values()) Object.assign(host, { begun: true, head: newSha, running: newSha });
+      await fails('CommandFailed')(call);
+    }),
+  },
   'aborted-at-once': { model: new Model(), options: { abortAtOnce: true } },
   'aborted-in-build': { model: new Model().on('build', aborted) },
   'aborted-in-wait': {
@@ -72,15 +78,18 @@ function leftHalfChanged(): Model {
 
 const lab = await Lab.realTime();
 mkdirSync(folder, { recursive: true });
+const wanted = process.argv.slice(2);
 await Promise.all(
-  Object.entries(scenarios).map(async ([name, { model, options, meanwhile }]) => {
-    Object.assign(model.target, { name, waitMs: meanwhile ? 15_000 : 500 });
-    const handle = await lab.start(model, options);
-    await meanwhile?.(handle, model);
-    const { outcome = 'answered' } = await ended(handle);
-    const history: object = JSON.parse(historyToJSON(await handle.fetchHistory()));
-    writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(history, withoutMachine)}\n`);
-    console.log(`${name}: ${outcome}`);
-  }),
+  Object.entries(scenarios)
+    .filter(([name]) => wanted.length === 0 || wanted.includes(name))
+    .map(async ([name, { model, options, meanwhile }]) => {
+      Object.assign(model.target, { name, waitMs: meanwhile ? 15_000 : 500 });
+      const handle = await lab.start(model, options);
+      await meanwhile?.(handle, model);
+      const { outcome = 'answered' } = await ended(handle);
+      const history: object = JSON.parse(historyToJSON(await handle.fetchHistory()));
+      writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(history, withoutMachine)}\n`);
+      console.log(`${name}: ${outcome}`);
+    }),
 );
 await lab.close();

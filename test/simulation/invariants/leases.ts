@@ -1,15 +1,13 @@
 import type { Host } from '../host/host.ts';
 import type { Closed } from '../invariants.ts';
-import { isRobbed, isTouched, viewOf } from './state.ts';
+import { isForgotten, isRobbed, isTouched, viewOf } from './state.ts';
 
 /** No lease and no snapshot is left by a deploy that has ended, but where one is needed; none is taken from its owner. */
 export function leases(trace: Closed): string[] {
   if (trace.report.hosts.length === 0) return [];
-  return trace.world.hosts.flatMap((host) => [
-    ...lease(trace, host),
-    ...touchedWhenLost(trace, host),
-    ...snapshot(trace, host),
-  ]);
+  return trace.world.hosts
+    .filter((host) => !isForgotten(trace, host))
+    .flatMap((host) => [...lease(trace, host), ...touchedWhenLost(trace, host), ...snapshot(trace, host)]);
 }
 
 function lease(trace: Closed, host: Host): string[] {

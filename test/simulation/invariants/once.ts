@@ -1,6 +1,6 @@
 import type { Host } from '../host/host.ts';
 import type { Closed } from '../invariants.ts';
-import { asked } from './state.ts';
+import { asked, isRobbed } from './state.ts';
 
 const forward = new Set(['inspect', 'fetch', 'reset', 'build', 'start', 'verify', 'record']);
 const restoring = new Set(['retakeLease', 'restoreCheckout', 'restoreImages', 'restoreServices', 'verifyRestored']);
@@ -37,7 +37,7 @@ function restored(trace: Closed, host: Host): string[] {
   const forwardToTheEnd = trace.asked.some(({ step }) => step === 'record') || trace.report.outcome === 'succeeded';
   const firstRestore = here.findIndex(({ step }) => restoring.has(step));
   const after = firstRestore < 0 ? [] : here.slice(firstRestore).filter(({ step }) => forward.has(step));
-  const lost = trace.world.robbedAt.has(alias);
+  const lost = isRobbed(trace, host);
   return [
     ...(wasRestored && !wasReset && !trace.world.wasReset ? [`${alias} was restored, but never reset`] : []),
     ...(wasReset && !wasRestored && !forwardToTheEnd && !lost ? [`${alias} was reset and not restored`] : []),

@@ -42,9 +42,21 @@ export const isUntouched = (trace: Closed, host: Host): boolean => {
 export const asked = ({ asked: all }: Closed, step: string, alias: string): boolean =>
   all.some((each) => each.step === step && each.host === alias);
 
-/** Its lease was taken away while it was ours, or was given back before a Reset. */
+/**
+ * Reset to before it was looked at, and never come to again, because an abort was told once more: nobody is left who knows
+ * what was done there. The next deploy is.
+ */
+export const isForgotten = (trace: Closed, { alias }: Host): boolean =>
+  trace.world.wasReset && !asked(trace, 'inspect', alias) && !asked(trace, 'releaseLease', alias);
+
+/** Its lease was taken away while it was ours; or an earlier run of a deploy that was reset has given it back. */
 export const isRobbed = ({ world }: Closed, { alias }: Host): boolean =>
-  world.robbedAt.has(alias) || world.givenBeforeReset.has(alias);
+  world.robbedAt.has(alias) ||
+  world.givenBeforeReset.has(alias) ||
+  (world.wasReset &&
+    world.answers.some(
+      ({ host, answer }) => host === alias && 'failed' in answer && answer.failed.type === 'LeaseLost',
+    ));
 
 /** Changed, or put back for what was done before a Reset. */
 export const isTouched = (trace: Closed, { alias }: Host): boolean =>
