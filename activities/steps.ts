@@ -171,9 +171,8 @@ export async function releaseLease({ program }: Deps, input: ReleaseLeaseInput):
     return await giveLease(program, input, operations);
   } catch (error) {
     if (!(error instanceof DeployError)) throw error;
-    // After a Reset nobody can say that a host is untouched but the host.
-    const again = runId() !== deploy;
-    if (untouched && again && error.type === 'SshUnavailable') return { begun: true };
+    // After a Reset nobody can say that a host is untouched but the host, and a restore goes on asking it.
+    if (untouched && runId() !== deploy) return { begun: true };
     // What cannot be written (the disk is full) must not keep the lease from being given back.
     if (error.type === 'CommandFailed') await giveLease(program, input, first);
     throw error;

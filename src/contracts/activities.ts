@@ -148,7 +148,7 @@ export interface Retaken {
 export interface Released {
   /**
    * The lease was kept: before a Reset from Temporal's UI this deploy had begun to change the host (or may have, where the
-   * host does not answer), so it has to be put back.
+   * host does not say), so it has to be put back.
    */
   begun?: true;
 }

@@ -1,6 +1,6 @@
 import type { Host } from '../host/host.ts';
 import type { Closed } from '../invariants.ts';
-import { isForgotten, isRobbed, isTouched, viewOf } from './state.ts';
+import { isForgotten, isGiven, isRobbed, isTouched, viewOf } from './state.ts';
 
 /** No lease and no snapshot is left by a deploy that has ended, but where one is needed; none is taken from its owner. */
 export function leases(trace: Closed): string[] {
@@ -56,9 +56,7 @@ function touchedWhenLost({ world, asked: all }: Closed, host: Host): string[] {
 function snapshot(trace: Closed, host: Host): string[] {
   const { alias } = host;
   const view = viewOf(trace, host);
-  const given = trace.world.answers.some(
-    ({ step, host: where, answer }) => step === 'releaseLease' && where === alias && 'completed' in answer,
-  );
+  const given = isGiven(trace, host);
   if (isRobbed(trace, host) || !given) return [];
   const done = (step: string) =>
     view.steps.some((each) => each.step === step && ['done', 'skipped'].includes(each.state));

@@ -1,7 +1,7 @@
 import type { Host } from '../host/host.ts';
 import type { Closed } from '../invariants.ts';
 import { newSha } from '../world.ts';
-import { asked, isRobbed } from './state.ts';
+import { asked, isGiven, isRobbed } from './state.ts';
 
 /** Only what the release itself did wrong, after its services had started, counts against it. */
 export function quarantine(trace: Closed): string[] {
@@ -19,9 +19,7 @@ function onHost(trace: Closed, host: Host): string[] {
   const fault = itsFault(trace);
   // Where the host that failed was taken away, nobody can tell whose fault it was.
   const taken = world.robbedAt.has(report.failure?.host ?? '');
-  const given = world.answers.some(
-    ({ step, host: where, answer }) => step === 'releaseLease' && where === alias && 'completed' in answer,
-  );
+  const given = isGiven(trace, host);
   const owed =
     fault &&
     !taken &&

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Released } from '../../../src/contracts/activities.ts';
 import type { Host } from '../host/host.ts';
 import { type MachineState, plain, sameImage, services } from '../host/machine.ts';
 import type { Closed } from '../invariants.ts';
@@ -57,6 +58,13 @@ export const isRobbed = ({ world }: Closed, { alias }: Host): boolean =>
     world.answers.some(
       ({ host, answer }) => host === alias && 'failed' in answer && answer.failed.type === 'LeaseLost',
     ));
+
+/** The host heard the deploy's last word, and did not keep the lease to be put back first. */
+export const isGiven = ({ world }: Closed, { alias }: Host): boolean =>
+  world.answers.some(
+    ({ step, host, answer }) =>
+      step === 'releaseLease' && host === alias && 'completed' in answer && !(answer.completed as Released).begun,
+  );
 
 /** Changed, or put back for what was done before a Reset. */
 export const isTouched = (trace: Closed, { alias }: Host): boolean =>

@@ -14,6 +14,7 @@ const latencyMs = 20;
 /** How long a connection is silent before it counts as lost, or as never made. */
 const silenceMs = 10_000;
 
+type Refusal = Extract<AttemptFault, { kind: 'is refused' }>;
 type CallFault = Extract<AttemptFault, { call: number }>;
 
 class Stopped extends Error {}
@@ -81,6 +82,8 @@ export class Attempt implements WorkerAttempt {
     const fault = this.#faults.find((each): each is CallFault => 'call' in each && each.call === index);
     const at = fault && ('at' in fault ? fault.at : 'before');
     if (stoppable && this.#stopped) throw new Stopped();
+    const refused = this.#faults.find((each): each is Refusal => each.kind === 'is refused');
+    if (refused) await this.#refuse(refused);
     if (fault && at === 'before') await this.#suffer(fault);
     await this.#reach(host);
     const answer = surviving(host, operation);
@@ -132,12 +135,8 @@ export class Attempt implements WorkerAttempt {
     step: () => Promise<T>,
   ): Promise<Answer> {
     try {
-      const refused = this.#faults.find((fault) => fault.kind === 'is refused');
-      if (refused?.kind === 'is refused') {
-        this.#tellFault(refused.kind);
-        await this.#clock.sleep(latencyMs);
-        throw new DeployError(refused.type, `${this.#info.activity} was refused: ${refused.type}`);
-      }
+      const refused = this.#faults.find((fault): fault is Refusal => fault.kind === 'is refused');
+      if (refused && this.#info.activity === 'loadTarget') await this.#refuse(refused);
       return { completed: await step() };
     } catch (error) {
       if (error instanceof ShutDown) return { failed: ApplicationFailure.retryable('shut down', 'WorkerShutdown') };
@@ -150,6 +149,12 @@ export class Attempt implements WorkerAttempt {
       const { now } = this.#clock;
       return { failed: toFailure(error, kind, this.#contactAt, task, now) as ApplicationFailure };
     }
+  }
+
+  async #refuse({ kind, type }: Refusal): Promise<never> {
+    this.#tellFault(kind);
+    await this.#clock.sleep(latencyMs);
+    throw new DeployError(type, `${this.#info.activity} was refused: ${type}`);
   }
 
   async #endCancelled({ host, task, key }: { host: Host; task: LeasedTask; key: string }): Promise<void> {

@@ -155,9 +155,8 @@ export const forward: Steps<'inspect' | 'fetch' | 'reset' | 'build' | 'start' | 
       return {};
     };
     return run.call(host, giving).catch((error: unknown) => {
-      const silent = error instanceof DeployError && error.type === 'SshUnavailable';
-      if (!(untouched && world.wasReset && silent)) throw error;
-      return { begun: true };
+      if (untouched && run.life > 1 && error instanceof DeployError) return { begun: true };
+      throw error;
     });
   },
 };
