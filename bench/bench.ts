@@ -19,7 +19,14 @@ import { fabricPython, fabricScript } from './fabric.ts';
 import { inFlight, residentMb } from './in-flight.ts';
 import { resumption } from './resumption.ts';
 
-const rounds = Number(process.argv[2] ?? 14);
+const [given = '14', ...others] = process.argv.slice(2);
+const rounds = Number(given);
+if (!Number.isInteger(rounds) || rounds < 1 || others.length > 0) {
+  console.error(
+    `npm run bench takes one number, of rounds from 1, and found ${JSON.stringify(process.argv.slice(2).join(' '))}.`,
+  );
+  process.exit(2);
+}
 const root = join(import.meta.dirname, '..');
 const main = join(root, 'dist/src/cli/main.js');
 execFileSync(process.execPath, ['scripts/bootstrap.mjs', 'scripts/build.ts'], { cwd: root, stdio: 'inherit' });

@@ -1,16 +1,19 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
 import type { Deps } from '../../activities/deps.ts';
 import { HostProgram } from '../../activities/ssh/host-program.ts';
 import { readLease, retakeLease, takeLease } from '../../activities/ssh/lease.ts';
 import { Secrets } from '../../activities/ssh/secrets.ts';
 import { releaseLease } from '../../activities/steps.ts';
-import type { LeasedTask } from '../../src/contracts/activities.ts';
+import type { LeasedTask, ReleaseLeaseInput } from '../../src/contracts/activities.ts';
 import type { LeaseHolder } from '../../src/contracts/host.ts';
 import type { TargetConfig } from '../../src/contracts/target.ts';
+import { DeployError } from '../../src/domain/deploy-error.ts';
 import { localPort } from '../lab/local-port.ts';
 
 const sha = '2'.repeat(40);
@@ -59,5 +62,38 @@ describe('giving a lease back under a number that nobody knows', () => {
     await give('second');
     assert.equal((await readLease(program, task('third'))).holder?.deploy, 'third');
     assert.ok(!quarantined());
+  });
+
+  describe('and that a deploy thinks it never changed', () => {
+    const asUntouched = (deploy: string, run: string, through: HostProgram = program) =>
+      new MockActivityEnvironment({ workflowExecution: { workflowId: 'deploy/app', runId: run } }, { logger }).run(
+        (input: ReleaseLeaseInput) => releaseLease({ program: through } as unknown as Deps, input),
+        { ...task(deploy, 0), untouched: true as const, closeSnapshots: true },
+      );
+    const logger = new DefaultLogger('ERROR');
+    const holds = async (deploy: string) => (await readLease(program, task(deploy))).holder?.deploy === deploy;
+
+    it('keeps it where the host knows better, and gives it back where it does not', async () => {
+      await take('fourth');
+      const job = join(repository, '.git/deploy-by-commit/jobs/fourth.reset.0');
+      mkdirSync(job);
+      assert.deepEqual(await asUntouched('fourth', 'fourth'), { begun: true });
+      assert.ok(await holds('fourth'));
+      rmSync(job, { recursive: true });
+      assert.deepEqual(await asUntouched('fourth', 'fourth'), {});
+      assert.ok(!(await holds('fourth')));
+    });
+
+    it('takes a host that does not answer for changed after a Reset, and only then', async () => {
+      const gone = new HostProgram(
+        {
+          ...localPort(),
+          exec: () => Promise.reject(new DeployError('SshUnavailable', 'web-1 does not answer')),
+        },
+        new Secrets(),
+      );
+      assert.deepEqual(await asUntouched('fifth', 'another run', gone), { begun: true });
+      await assert.rejects(asUntouched('fifth', 'fifth', gone), { type: 'SshUnavailable' });
+    });
   });
 });

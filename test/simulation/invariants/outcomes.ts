@@ -1,12 +1,12 @@
 import type { Host } from '../host/host.ts';
 import type { Closed } from '../invariants.ts';
-import { isBack, isForgotten, isOn, isRobbed, isTouched, isUntouched, stateOf } from './state.ts';
+import { isBack, isOn, isRobbed, isTouched, isUnheard, isUntouched, stateOf } from './state.ts';
 
 /** One release per host: all new, or all as before, or the outcome says otherwise. */
 export function outcomes(trace: Closed): string[] {
   const { outcome } = trace.report;
   if (trace.report.hosts.length === 0) return nothingLoaded(trace);
-  const hosts = trace.world.hosts.filter((host) => !isRobbed(trace, host) && !isForgotten(trace, host));
+  const hosts = trace.world.hosts.filter((host) => !isRobbed(trace, host) && !isUnheard(trace, host));
   const recording = trace.asked.some(({ step }) => step === 'record') || outcome === 'succeeded';
   const wrong = (host: Host, what: string) => `${outcome}, but ${host.alias} is not ${what}: ${stateOf(host)}`;
   const found = [

@@ -66,6 +66,10 @@ export const isGiven = ({ world }: Closed, { alias }: Host): boolean =>
       step === 'releaseLease' && host === alias && 'completed' in answer && !(answer.completed as Released).begun,
   );
 
+/** After a Reset nothing reached it: whatever was done there before stays, and the next deploy starts from it. */
+export const isUnheard = (trace: Closed, host: Host): boolean =>
+  trace.world.wasReset && !isTouched(trace, host) && !isGiven(trace, host);
+
 /** Changed, or put back for what was done before a Reset. */
 export const isTouched = (trace: Closed, { alias }: Host): boolean =>
   asked(trace, 'reset', alias) || asked(trace, 'retakeLease', alias);
