@@ -74,8 +74,18 @@ export class HostRun {
     this.attempted.add('reset');
     this.settled = false;
     const half = `deploy ${this.deploy} had begun to change this host before it was reset to an earlier point`;
+    if (this.inspection) {
+      this.progress.warn(this.alias, [`${half}; it is put back`]);
+      return;
+    }
     const left = `${half}, and cannot put it back; the next deploy or \`dbc rollback ${this.target.name}\` does`;
-    this.progress.warn(this.alias, [this.inspection ? `${half}; it is put back` : left]);
+    this.progress.fail({
+      type: 'RestoreFailed',
+      message: `${this.alias}: ${left}.`,
+      host: this.alias,
+      step: 'restore',
+    });
+    this.progress.warn(this.alias, [left]);
   }
 
   /** Runs a step and keeps the view true. `note` tells what it came to. */

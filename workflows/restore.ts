@@ -87,7 +87,10 @@ async function restoreOnce(run: HostRun, failedSha: string, pass: number, giveUp
   progress.step(alias, 'restore', 'done', `back on ${shortSha(sha)}, verified`);
 }
 
-function leaveToOperator({ target, alias, snapshot, progress }: HostRun, because: string): void {
+function leaveToOperator(run: HostRun, because: string): void {
+  const { target, alias, snapshot, progress } = run;
+  // An earlier run of a deploy that was reset may have raised it since.
+  run.numberIsUnsure = true;
   progress.step(alias, 'restore', 'failed', because);
   progress.fail({ type: ErrorType.RestoreFailed, message: `${alias}: ${because}`, host: alias, step: 'restore' });
   progress.warn(alias, [

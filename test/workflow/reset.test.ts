@@ -73,6 +73,17 @@ describe('a deploy that was reset to before it had changed a host', () => {
     assert.match(report.hosts[1]?.warnings.join() ?? '', /`dbc rollback .*` does/);
   });
 
+  it('says why it needs an operator when it was aborted before it could hear what a host was', async () => {
+    const model = new Model(['web-1', 'web-2']).on('inspect', aborted, { host: 'web-1' });
+    changed(model.host('web-2'));
+    changed(model.host('web-1'));
+    const { outcome, report } = await lab.run(model);
+    assert.deepEqual(
+      [outcome, report.failure?.type, report.failure?.host],
+      ['needs-operator', 'RestoreFailed', 'web-1'],
+    );
+  });
+
   it('puts back what it had built and started, where it knows only of its reset', async () => {
     const model = new Model().on('reset', changedThen(fails('CommandFailed')));
     const { outcome } = await lab.run(model);

@@ -57,7 +57,9 @@ describe('a restore', () => {
       const { outcome, report, failureType } = await lab.run(model);
       assert.deepEqual([outcome, failureType], ['needs-operator', 'DeployFailed']);
       assert.equal(report.failure?.type, 'HealthCheckFailed', 'the reason stays the one that came first');
-      assert.equal(model.inputs('releaseLease')[0].closeSnapshots, false);
+      const { closeSnapshots, number } = model.inputs('releaseLease')[0];
+      // Given back under whichever number it has: a run from before a Reset may have raised it.
+      assert.deepEqual([closeSnapshots, number], [false, 0]);
       const [host] = report.hosts;
       assert.deepEqual([host?.now, host?.verified], [undefined, false]);
       assert.match(host?.warnings[0] ?? '', new RegExp(`not restored within 15m: .*${step} on web-1 failed`));
