@@ -1,7 +1,8 @@
 # shellcheck shell=dash
 # The lease: which deploy may change this host. $state/lease holds five lines (number, deploy, whether the holder's
-# Temporal is an embedded one, the holder as JSON, the run of the deploy that puts the host back, if one does); $state/number the highest number ever issued; $state/renewed the
-# boot and the uptime at which the holder was last seen; $state/ended the deploys that have had it and never get it again.
+# Temporal is an embedded one, the holder as JSON, the run of the deploy that puts the host back, if one does);
+# $state/number the highest number ever issued; $state/renewed the boot and the uptime at which the holder was last seen;
+# $state/ended the deploys that have had it and never get it again.
 
 # read_lease: sets number (0 when nobody holds it), deploy, embedded, holder, restoring.
 read_lease() {
