@@ -30,6 +30,9 @@ interface Started {
   first?: string;
 }
 
+/** A machine that sleeps in the middle of a case must not break it off. */
+const longestMs = 24 * 3_600_000;
+
 export class Sandbox {
   readonly #creator: ReusableVMWorkflowCreator;
 
@@ -39,7 +42,7 @@ export class Sandbox {
 
   static async create(activities: Iterable<string>): Promise<Sandbox> {
     const { code } = await workflowBundle();
-    const creator = await ReusableVMWorkflowCreator.create(parseWorkflowCode(code), 10_000, new Set(activities));
+    const creator = await ReusableVMWorkflowCreator.create(parseWorkflowCode(code), longestMs, new Set(activities));
     // They keep the stack of every promise for a query that nobody asks here, at half of the speed.
     globalHandlers.uninstall();
     globalHandlers.promiseHookInstalled = false;
