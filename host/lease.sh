@@ -152,11 +152,13 @@ op_retake() {
   if [ "$number" = "$1" ] || [ "$restoring" != "$4" ]; then issue "$2" "$embedded" "$holder" "$4"; else renew; fi
   unlock
   end_jobs_below "$number" "$3"
-  # What was begun before a Reset from Temporal's UI, the deploy may not know any more.
-  for step in build start; do
-    set -- "$state/jobs/$deploy.$step".*
-    [ ! -d "$1" ] || say begun "$step"
-  done
+  # What was begun before a Reset from Temporal's UI, the deploy may not know any more; nor what the dead deploy had done
+  # whose snapshot it adopted.
+  snapshot=$state/snapshots/$deploy
+  set -- "$state/jobs/$deploy".build.*
+  if [ -d "$1" ] || [ -f "$snapshot/built" ]; then say begun build; fi
+  set -- "$state/jobs/$deploy".start.*
+  if [ -d "$1" ] || [ -f "$snapshot/started" ]; then say begun start; fi
   say taken "$number"
 }
 

@@ -43,7 +43,7 @@ export async function giveLeaseBack(run: HostRun, ending: Ending): Promise<boole
     return !released?.begun;
   } catch (error) {
     const { type, message } = problemOf(error);
-    if (isRefused(run) && refusals.has(type)) return true;
+    if (isRefused(run) && type === progress.view.failure?.type) return true;
     if (type === ErrorType.CommandFailed) {
       progress.warn(alias, [`the lease was given back, but not all could be written down: ${message}`]);
       return true;
@@ -57,7 +57,7 @@ export async function giveLeaseBack(run: HostRun, ending: Ending): Promise<boole
   }
 }
 
-/** A host that let us in at no time has given no lease; one that did not answer may have. */
+/** A host that lets us in at no time, for one and the same reason, has given no lease; one that did not answer may have. */
 function isRefused({ number, alias, progress }: HostRun): boolean {
   const { failure } = progress.view;
   return number === 0 && failure?.step === 'inspect' && failure.host === alias && refusals.has(failure.type);

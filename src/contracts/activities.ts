@@ -140,7 +140,10 @@ export interface ReleaseLeaseInput extends LeasedTask {
 
 export interface Retaken {
   number: number;
-  /** Which of these this deploy has begun here: after a Reset of it the host knows. Histories from before do not say. */
+  /**
+   * Which of these this deploy has begun here, or the one whose snapshot it adopted: the host knows. Histories from before
+   * this was told do not say.
+   */
   begun?: ('build' | 'start')[];
 }
 

@@ -88,6 +88,17 @@ for (const shell of shells) {
       );
     });
 
+    it('is retaken with word of what the deploy had done whose snapshot was adopted', async () => {
+      await take('a');
+      mkdirSync(join(host.state, 'snapshots/a'), { recursive: true });
+      writeFileSync(join(host.state, 'snapshots/a/started'), 'yes');
+      const { said } = await host.call('retake', 1, 'a', 1, 'run');
+      assert.deepEqual(
+        said.filter((line) => line.startsWith('begun')),
+        ['begun start'],
+      );
+    });
+
     it('is told under the number before its restore to a run of its deploy that begins again', async () => {
       await take('a');
       await host.call('retake', 1, 'a', 1, 'run');

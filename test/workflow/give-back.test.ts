@@ -43,6 +43,9 @@ describe('a lease', () => {
     const refused = await lab.run(changed().on('inspect', fails('HostKeyMismatch')));
     assert.equal(refused.outcome, 'not-applied');
     assert.deepEqual(refused.report.hosts[0]?.warnings, []);
+    // It let us in, and was not fit: it has given one.
+    const unfit = await lab.run(changed().on('inspect', fails('PreflightFailed')));
+    assert.match(unfit.report.hosts[0]?.warnings.at(-1) ?? '', /whether a lease was taken is not known/);
   });
 
   it('is not said to be given back when every worker that was to do it went away', async () => {
