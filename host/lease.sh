@@ -126,6 +126,12 @@ op_take() {
   op_overview
 }
 
+# has_job DEPLOY STEP: whether this step of it was begun here.
+has_job() {
+  set -- "$state/jobs/$1.$2".*
+  [ -d "$1" ]
+}
+
 # untouched DEPLOY: the deploy means to give back a host that it never changed. Goes no further when the host knows
 # better: a Reset from Temporal's UI began the deploy again from before it had touched the host, or put it back.
 op_untouched() {
@@ -133,8 +139,7 @@ op_untouched() {
   read_lease
   [ "$deploy" = "$1" ] || return 0
   # The first job that changes anything, or the restore.
-  set -- "$state/jobs/$1".reset.*
-  [ -d "$1" ] || [ -n "$restoring" ] || return 0
+  has_job "$1" reset || [ -n "$restoring" ] || return 0
   say begun "$number"
   say end
   exit 0
@@ -154,11 +159,9 @@ op_retake() {
   end_jobs_below "$number" "$3"
   # What was begun before a Reset from Temporal's UI, the deploy may not know any more; nor what the dead deploy had done
   # whose snapshot it adopted.
-  snapshot=$state/snapshots/$deploy
-  set -- "$state/jobs/$deploy".build.*
-  if [ -d "$1" ] || [ -f "$snapshot/built" ]; then say begun build; fi
-  set -- "$state/jobs/$deploy".start.*
-  if [ -d "$1" ] || [ -f "$snapshot/started" ]; then say begun start; fi
+  snapshot=$state/snapshots/$2
+  if has_job "$2" build || [ -f "$snapshot/built" ]; then say begun build; fi
+  if has_job "$2" start || [ -f "$snapshot/started" ]; then say begun start; fi
   say taken "$number"
 }
 

@@ -210,8 +210,8 @@ class Deploy {
     const { failure } = this.#progress.view;
     const taken = this.#hosts.some(({ lost, alias }) => lost && alias === failure?.host);
     const ending = { outcome, excused: this.#aborted || taken };
-    const given = await Promise.all(hosts.map((host) => giveLeaseBack(host, ending)));
-    return hosts.filter((_host, index) => !given[index]);
+    const begun = await Promise.all(hosts.map((host) => giveLeaseBack(host, ending)));
+    return hosts.filter((_host, index) => begun[index]);
   }
 
   #close(): DeployReport {

@@ -17,7 +17,7 @@ const refusals = new Set<ErrorType>([ErrorType.HostKeyMismatch, ErrorType.Invali
 /**
  * The last thing on every host whose lease may be ours. A host that is gone keeps nobody from the outcome.
  *
- * @returns false when the host was thought untouched and is not, so that it has to be put back first: a Reset from
+ * @returns true when the host was thought untouched and is not, so that it has to be put back first: a Reset from
  *   Temporal's UI began the deploy again from before it had changed the host
  */
 export async function giveLeaseBack(run: HostRun, ending: Ending): Promise<boolean> {
@@ -40,20 +40,20 @@ export async function giveLeaseBack(run: HostRun, ending: Ending): Promise<boole
       ...(ending.outcome === 'succeeded' && commit ? { clearQuarantine: commit } : {}),
     });
     // Without a result in histories from before there was one.
-    return !released?.begun;
+    return released?.begun ?? false;
   } catch (error) {
     const { type, message } = problemOf(error);
-    if (isRefused(run) && type === progress.view.failure?.type) return true;
+    if (isRefused(run) && type === progress.view.failure?.type) return false;
     if (type === ErrorType.CommandFailed) {
       progress.warn(alias, [`the lease was given back, but not all could be written down: ${message}`]);
-      return true;
+      return false;
     }
     progress.warn(alias, [
       run.number > 0
         ? `the lease was not given back (${message}); the next deploy takes it over`
         : `whether a lease was taken is not known (${message}); if so, the next deploy takes it over`,
     ]);
-    return true;
+    return false;
   }
 }
 

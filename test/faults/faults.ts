@@ -327,11 +327,7 @@ export const faults: Fault[] = [
     strikes: (moment) => !changedNothingYet(moment),
     outcomes: () => ['aborted'],
     async inject({ stage, handle, held }) {
-      // It hears of both at once, and so never comes to fetch.
-      stage.worker().freeze();
-      await reset(stage, handle, 'fetch');
-      await handle.signal('abort', { by: 'a test', reason: 'changed my mind' });
-      stage.worker().thaw();
+      await resetToFetchAndAbort(stage, handle);
       await held.open();
     },
     afterwards: saysThatItHadBegun,
@@ -387,8 +383,16 @@ async function untilPhase(handle: WorkflowHandle, phases: DeployView['phase'][])
   await until(there, { timeoutMs: 120_000, what: `the deploy is in ${phases.join(' or ')}` });
 }
 
+/** It hears of both at once, and so never comes to fetch. */
+export async function resetToFetchAndAbort(stage: FaultStage, handle: WorkflowHandle): Promise<void> {
+  stage.worker().freeze();
+  await reset(stage, handle, 'fetch');
+  await handle.signal('abort', { by: 'a test', reason: 'changed my mind' });
+  stage.worker().thaw();
+}
+
 /** As the UI does it: the execution goes on as a new run from before its last task, or from before it asked for a step. */
-export async function reset({ client }: FaultStage, handle: WorkflowHandle, activity?: string): Promise<void> {
+async function reset({ client }: FaultStage, handle: WorkflowHandle, activity?: string): Promise<void> {
   const { events } = await handle.fetchHistory();
   const asked = events?.find(
     ({ activityTaskScheduledEventAttributes: scheduled }) => scheduled && scheduled.activityType?.name === activity,

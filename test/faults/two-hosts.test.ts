@@ -11,7 +11,7 @@ import { sshOutput } from '../lab/ssh-client.ts';
 import { until } from '../lab/until.ts';
 import { chosen } from './chosen.ts';
 import { assertOneRelease, assertSame, type Evidence, evidence, starts } from './evidence.ts';
-import { reset } from './faults.ts';
+import { resetToFetchAndAbort } from './faults.ts';
 import { putInOrder } from './put-in-order.ts';
 import { type ConfigChange, type FaultStage, repository, startFaultStage } from './stage.ts';
 
@@ -123,10 +123,7 @@ describe('a deploy to two hosts', function () {
 
   cell('puts both back when it was reset to before it had changed either, and is aborted then', async () => {
     const { handle, gate, before } = await halfway(start);
-    stage.worker().freeze();
-    await reset(stage, handle, 'fetch');
-    await abort(handle);
-    stage.worker().thaw();
+    await resetToFetchAndAbort(stage, handle);
     const report = await reportOf(stage.client.workflow.getHandle(handle.workflowId));
     gate.open();
     assert.equal(report.outcome, 'aborted', JSON.stringify(report.failure));

@@ -92,8 +92,8 @@ async function runDeploy(sandbox: Sandbox, world: World, runId: string): Promise
         world.life += 1;
         for (const host of world.hosts) if (host.hasEnded(runId)) world.givenBeforeReset.add(host.alias);
         // What it does not know any more it has not asked for.
-        asked.splice(asked.findIndex(({ at }) => at >= to) >>> 0);
-        world.answers.splice(world.answers.findIndex(({ at }) => at >= to) >>> 0);
+        forget(asked, to);
+        forget(world.answers, to);
       },
     },
   });
@@ -106,6 +106,11 @@ async function runDeploy(sandbox: Sandbox, world: World, runId: string): Promise
   if (worker.broken !== undefined) throw worker.broken;
   const { abortedAt } = happenings;
   return { world, asked, abortedAt, ...reportOf(temporal.closing), history: () => temporal.history.toJSON() };
+}
+
+/** In order of time. */
+function forget(list: { at: number }[], since: number): void {
+  list.length = list.filter(({ at }) => at < since).length;
 }
 
 /** What a client sends. */

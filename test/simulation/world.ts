@@ -39,6 +39,8 @@ export class World {
   readonly atOnce: boolean;
   /** Each Reset begins another one, which knows less of what was done. */
   life = 1;
+  /** Hosts that this deploy had given back, before a Reset began it again. */
+  readonly givenBeforeReset = new Set<string>();
   /** The run ID of the deploy, once it is known. */
   deploy = '';
   readonly #earlier: World | undefined;
@@ -58,9 +60,6 @@ export class World {
       earlier?.hosts ??
       scenario.hosts.map((setup, index) => this.#host(new Host(aliases[index] ?? '', clock, sick), setup));
   }
-
-  /** Hosts that this deploy had given back, before a Reset began it again. */
-  readonly givenBeforeReset = new Set<string>();
 
   get wasReset(): boolean {
     return this.life > 1;

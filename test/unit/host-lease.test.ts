@@ -14,6 +14,8 @@ for (const shell of shells) {
     const take = (deploy: string, expected = 0, embedded = 0) =>
       host.call('take', expected, deploy, embedded, `{"of":"${deploy}"}`, 1);
 
+    const retake = (deploy: string, number: number, run = 'run') => host.call('retake', number, deploy, 1, run);
+
     it('goes to the first who asks, with number 1', async () => {
       const { said } = await take('first');
       assert.ok(said.includes('taken 1'));
@@ -47,7 +49,7 @@ for (const shell of shells) {
       await host.call('drop', 2, 1);
       assert.equal((await take('c')).one('taken'), '3');
       assert.equal((await take('d', 3)).one('taken'), '4');
-      assert.equal((await host.call('retake', 4, 'd', 1, 'run')).one('taken'), '5');
+      assert.equal((await retake('d', 4)).one('taken'), '5');
       // Somebody died after the next number was written and before the lease was.
       writeFileSync(join(host.state, 'number'), '6\n');
       assert.equal((await take('e', 5)).one('taken'), '7');
@@ -72,52 +74,46 @@ for (const shell of shells) {
       mkdirSync(join(host.state, 'jobs/a.reset.0'));
       assert.deepEqual(await asked(), ['1', 'end']);
       rmSync(join(host.state, 'jobs/a.reset.0'), { recursive: true });
-      await host.call('retake', 1, 'a', 1, 'run');
+      await retake('a', 1);
       assert.deepEqual(await asked(), ['2', 'end']);
     });
+
+    const begun = async () => (await retake('a', 1)).said.filter((line) => line.startsWith('begun'));
 
     it('is retaken with word of what its deploy had begun', async () => {
       await take('a');
       for (const job of ['a.reset.0', 'a.build.0', 'b.start.0']) mkdirSync(join(host.state, 'jobs', job));
       for (const job of ['a.reset.0', 'a.build.0', 'b.start.0'])
         writeFileSync(join(host.state, 'jobs', job, 'status'), '0 1');
-      const { said } = await host.call('retake', 1, 'a', 1, 'run');
-      assert.deepEqual(
-        said.filter((line) => line.startsWith('begun')),
-        ['begun build'],
-      );
+      assert.deepEqual(await begun(), ['begun build']);
     });
 
     it('is retaken with word of what the deploy had done whose snapshot was adopted', async () => {
       await take('a');
       mkdirSync(join(host.state, 'snapshots/a'), { recursive: true });
       writeFileSync(join(host.state, 'snapshots/a/started'), 'yes');
-      const { said } = await host.call('retake', 1, 'a', 1, 'run');
-      assert.deepEqual(
-        said.filter((line) => line.startsWith('begun')),
-        ['begun start'],
-      );
+      assert.deepEqual(await begun(), ['begun start']);
     });
 
     it('is told under the number before its restore to a run of its deploy that begins again', async () => {
       await take('a');
-      await host.call('retake', 1, 'a', 1, 'run');
+      await retake('a', 1);
       assert.equal((await take('a')).one('taken'), '1');
       assert.equal((await host.call('hold', 1)).one('refused'), '2');
     });
 
     it('gets one more number when another run of its deploy puts the host back', async () => {
       await take('a');
-      await host.call('retake', 1, 'a', 1, 'first run');
-      assert.equal((await host.call('retake', 1, 'a', 1, 'first run')).one('taken'), '2');
-      assert.equal((await host.call('retake', 1, 'a', 1, 'second run')).one('taken'), '3');
-      assert.equal((await host.call('retake', 1, 'a', 1, 'second run')).one('taken'), '3');
+      await retake('a', 1, 'first run');
+      assert.equal((await retake('a', 1, 'first run')).one('taken'), '2');
+      assert.equal((await retake('a', 1, 'second run')).one('taken'), '3');
+      assert.equal((await retake('a', 1, 'second run')).one('taken'), '3');
     });
 
     it('taken again for a restore leaves no record of what is put back', async () => {
       await take('a');
       for (const deploy of ['a', 'b']) writeFileSync(join(host.state, `releases/${deploy}.json`), '{}');
-      await host.call('retake', 1, 'a', 1, 'run');
+      await retake('a', 1);
       assert.deepEqual(
         ['a', 'b'].map((deploy) => existsSync(join(host.state, `releases/${deploy}.json`))),
         [false, true],
@@ -145,15 +141,15 @@ for (const shell of shells) {
     it('is raised by one when its holder retakes it, however often that is repeated', async () => {
       await take('first');
       const numbers = [];
-      for (const _ of [1, 2, 3]) numbers.push((await host.call('retake', 1, 'first', 1, 'run')).one('taken'));
+      for (const _ of [1, 2, 3]) numbers.push((await retake('first', 1)).one('taken'));
       assert.deepEqual(numbers, ['2', '2', '2']);
-      assert.equal((await host.call('retake', 2, 'first', 1, 'run')).one('taken'), '3');
+      assert.equal((await retake('first', 2)).one('taken'), '3');
     });
 
     it('is not retaken by who lost it', async () => {
       await take('first');
       await take('second', 1);
-      const answer = await host.call('retake', 1, 'first', 1, 'run');
+      const answer = await retake('first', 1);
       assert.deepEqual([answer.one('refused'), answer.one('holder')], ['2', '{"of":"second"}']);
     });
 
@@ -200,7 +196,7 @@ for (const shell of shells) {
       const size = () => (host.has('ballast') ? statSync(join(host.state, 'ballast')).blocks * 512 : 0);
       await take('first');
       assert.equal(size(), 16 << 20);
-      await host.call('retake', 1, 'first', 1, 'run');
+      await retake('first', 1);
       assert.equal(size(), 0);
       await take('second', 2);
       assert.equal(size(), 16 << 20);
@@ -210,7 +206,7 @@ for (const shell of shells) {
 
     const endings: Record<string, (...args: never[]) => Promise<unknown>> = {
       'a takeover': () => take('second', 1),
-      'a retake': () => host.call('retake', 1, 'first', 1, 'run'),
+      'a retake': () => retake('first', 1),
       'giving it back': () => host.call('give', 1, 'first', 1),
       'dropping it': () => host.call('drop', 1, 1),
     };

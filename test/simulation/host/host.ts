@@ -99,8 +99,7 @@ export class Host {
   /** As the operation `untouched`: whether the deploy has done more here than it knows after a Reset. */
   hasBegun(deploy: string): boolean {
     if (this.lease?.deploy !== deploy) return false;
-    const wasReset = [...this.jobs.all.keys()].some((key) => key.startsWith(`${deploy}.reset.`));
-    return wasReset || this.lease.restoring !== undefined;
+    return this.jobs.has(deploy, 'reset') || this.lease.restoring !== undefined;
   }
 
   /** 0 stands for whichever number it has. */

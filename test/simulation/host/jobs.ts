@@ -40,6 +40,11 @@ export class Jobs {
     this.#clock = clock;
   }
 
+  /** Whether this step of the deploy was begun. */
+  has(deploy: string, step: string): boolean {
+    return [...this.all.keys()].some((key) => key.startsWith(`${deploy}.${step}.`));
+  }
+
   start(key: string, number: number, command: Command): Job {
     const { ms, deadlineMs, fault, half, done } = command;
     const at = (part: number, run: () => void) => this.#clock.after(Math.min(ms * part, deadlineMs), run);

@@ -1,5 +1,5 @@
 import type { Closed } from '../invariants.ts';
-import { isBack, isOn, isRobbed, isTouched, isUntouched, stateOf, viewOf } from './state.ts';
+import { heardOfLoss, isBack, isOn, isRobbed, isTouched, isUntouched, stateOf, viewOf } from './state.ts';
 
 /** The report never says more than is true, and of a host that nobody can vouch for it says so. */
 export function claims(trace: Closed): string[] {
@@ -10,9 +10,7 @@ export function claims(trace: Closed): string[] {
     const view = viewOf(trace, host);
     const { alias } = host;
     const touched = isTouched(trace, host);
-    const lost = trace.world.answers.some(
-      ({ host: where, answer }) => where === alias && 'failed' in answer && answer.failed.type === 'LeaseLost',
-    );
+    const lost = heardOfLoss(trace, host) !== undefined;
     if (lost && (view.verified || view.now !== undefined))
       found.push(`${alias} is another's, but it is told what it runs`);
     if (isRobbed(trace, host)) continue;

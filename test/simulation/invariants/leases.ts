@@ -1,6 +1,6 @@
 import type { Host } from '../host/host.ts';
 import type { Closed } from '../invariants.ts';
-import { isForgotten, isGiven, isRobbed, isTouched, viewOf } from './state.ts';
+import { heardOfLoss, isForgotten, isGiven, isRobbed, isTouched, viewOf } from './state.ts';
 
 /** No lease and no snapshot is left by a deploy that has ended, but where one is needed; none is taken from its owner. */
 export function leases(trace: Closed): string[] {
@@ -34,7 +34,8 @@ function isDisturbed({ world }: Closed, { alias }: Host): boolean {
   );
 }
 
-function touchedWhenLost({ world, asked: all }: Closed, host: Host): string[] {
+function touchedWhenLost(trace: Closed, host: Host): string[] {
+  const { world, asked: all } = trace;
   const { alias } = host;
   const { deploy } = world;
   const robbedAt = world.robbedAt.get(alias);
@@ -42,9 +43,7 @@ function touchedWhenLost({ world, asked: all }: Closed, host: Host): string[] {
   const ran = [...host.jobs.all.values()].filter(
     ({ key, startedAt }) => key.startsWith(deploy) && startedAt > robbedAt,
   );
-  const heard = world.answers.find(
-    ({ host: where, answer }) => where === alias && 'failed' in answer && answer.failed.type === 'LeaseLost',
-  );
+  const heard = heardOfLoss(trace, host);
   const after = heard ? all.filter((each) => each.host === alias && each.at > heard.at + 2) : [];
   return [
     ...ran.map(({ key }) => `${key} began on ${alias} after its lease was taken`),

@@ -50,14 +50,15 @@ export const asked = ({ asked: all }: Closed, step: string, alias: string): bool
 export const isForgotten = (trace: Closed, { alias }: Host): boolean =>
   trace.world.wasReset && !asked(trace, 'inspect', alias) && !asked(trace, 'releaseLease', alias);
 
+/** A step of the deploy heard that the lease is not its own any more. */
+export const heardOfLoss = ({ world }: Closed, { alias }: Host) =>
+  world.answers.find(({ host, answer }) => host === alias && 'failed' in answer && answer.failed.type === 'LeaseLost');
+
 /** Its lease was taken away while it was ours; or an earlier run of a deploy that was reset has given it back. */
-export const isRobbed = ({ world }: Closed, { alias }: Host): boolean =>
-  world.robbedAt.has(alias) ||
-  world.givenBeforeReset.has(alias) ||
-  (world.wasReset &&
-    world.answers.some(
-      ({ host, answer }) => host === alias && 'failed' in answer && answer.failed.type === 'LeaseLost',
-    ));
+export const isRobbed = (trace: Closed, host: Host): boolean =>
+  trace.world.robbedAt.has(host.alias) ||
+  trace.world.givenBeforeReset.has(host.alias) ||
+  (trace.world.wasReset && heardOfLoss(trace, host) !== undefined);
 
 /** The host heard the deploy's last word, and did not keep the lease to be put back first. */
 export const isGiven = ({ world }: Closed, { alias }: Host): boolean =>

@@ -22,11 +22,12 @@ export class WorkflowTaskFailed extends Error {
   override name = 'WorkflowTaskFailed';
 }
 
-interface Started {
+export interface Started {
   type: string;
   workflowId: string;
   runId: string;
   now: number;
+  /** Of the run that was reset. */
   first?: string;
 }
 
@@ -49,9 +50,7 @@ export class Sandbox {
     return new Sandbox(creator);
   }
 
-  /** `first`: of the run that was reset. */
-  async start(options: Started): Promise<SandboxedWorkflow> {
-    const { type, workflowId, runId, now, first = runId } = options;
+  async start({ type, workflowId, runId, now, first = runId }: Started): Promise<SandboxedWorkflow> {
     const workflow = await this.#creator.createWorkflow({
       info: {
         workflowId,

@@ -6,9 +6,8 @@ export interface Task {
   at: number;
   /** What had happened until then, and what came of it within the same task. */
   told: Job[][];
+  /** Up to the event of its start, from which a Reset goes on. */
   historyLength: number;
-  /** The event of its start, from which a Reset goes on. */
-  startedEventId: number;
   activities: { options: ScheduleActivity; scheduledEventId: number }[];
   cancelRequested: number[];
   timers: { seq: number; summary: string; ms: number; startedEventId: number }[];

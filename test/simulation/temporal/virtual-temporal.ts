@@ -5,7 +5,7 @@ import type { Clock } from '../clock.ts';
 import { ActivityTask, type ActivityWorker, type Resolution, type ScheduleActivity } from './activity-task.ts';
 import { resolutionOf } from './failures.ts';
 import { History } from './history.ts';
-import type { Command, Failure, Job, Sandbox } from './sandbox.ts';
+import type { Command, Failure, Job, Sandbox, Started } from './sandbox.ts';
 import { type Task, underWay } from './tape.ts';
 
 /** From an event to the workflow's hearing of it; what happens within it is told at once. */
@@ -42,7 +42,7 @@ export class VirtualTemporal {
   readonly #worker: ActivityWorker;
   readonly #onlooker: Onlooker;
   readonly #sandbox: Sandbox;
-  readonly #execution: { type: string; workflowId: string; runId: string; now: number };
+  readonly #execution: Started;
   #workflow: Promise<Awaited<ReturnType<Sandbox['start']>>>;
   readonly #activities = new Map<number, { task: ActivityTask; scheduledEventId: number }>();
   readonly #timers = new Map<number, Timer>();
@@ -125,7 +125,7 @@ export class VirtualTemporal {
     this.#tasks = this.#tasks.slice(0, index);
     this.#activities.clear();
     this.#timers.clear();
-    this.history.reset(task.startedEventId);
+    this.history.reset(task.historyLength);
     for (const { signalWorkflow } of asked) {
       if (signalWorkflow) this.history.signaled(abortSignal, signalWorkflow.input ?? []);
       else this.history.cancelRequested();
@@ -179,7 +179,7 @@ export class VirtualTemporal {
     this.#jobs = [];
     const { historyLength } = this.history.taskStarted();
     const task: Task = {
-      ...{ at: this.#clock.now, told: [], historyLength, startedEventId: historyLength },
+      ...{ at: this.#clock.now, told: [], historyLength },
       ...{ activities: [], cancelRequested: [], timers: [], timersCancelled: [] },
     };
     const commands: Command[] = [];

@@ -27,6 +27,7 @@ export class Attempt implements WorkerAttempt {
   readonly #clock: Clock;
   readonly #server: ServerAttempt;
   readonly #faults: AttemptFault[];
+  readonly #refusal: Refusal | undefined;
   readonly #beganAt: number;
   readonly #tellFault: (kind: string) => void;
   #calls = 0;
@@ -51,6 +52,7 @@ export class Attempt implements WorkerAttempt {
     this.#server = server;
     this.#clock = clock;
     this.#faults = faults;
+    this.#refusal = faults.find((each): each is Refusal => each.kind === 'is refused');
     this.#tellFault = tellFault;
     this.#beganAt = clock.now;
     this.#contactAt = (info.heartbeat as number | undefined) ?? info.scheduledAt;
@@ -82,8 +84,7 @@ export class Attempt implements WorkerAttempt {
     const fault = this.#faults.find((each): each is CallFault => 'call' in each && each.call === index);
     const at = fault && ('at' in fault ? fault.at : 'before');
     if (stoppable && this.#stopped) throw new Stopped();
-    const refused = this.#faults.find((each): each is Refusal => each.kind === 'is refused');
-    if (refused) await this.#refuse(refused);
+    if (this.#refusal) await this.#refuse(this.#refusal);
     if (fault && at === 'before') await this.#suffer(fault);
     await this.#reach(host);
     const answer = surviving(host, operation);
@@ -135,8 +136,7 @@ export class Attempt implements WorkerAttempt {
     step: () => Promise<T>,
   ): Promise<Answer> {
     try {
-      const refused = this.#faults.find((fault): fault is Refusal => fault.kind === 'is refused');
-      if (refused && this.#info.activity === 'loadTarget') await this.#refuse(refused);
+      if (this.#refusal && this.#info.activity === 'loadTarget') await this.#refuse(this.#refusal);
       return { completed: await step() };
     } catch (error) {
       if (error instanceof ShutDown) return { failed: ApplicationFailure.retryable('shut down', 'WorkerShutdown') };

@@ -15,12 +15,9 @@ export const restoring: Steps<'retakeLease' | 'restoreCheckout' | 'restoreImages
     const { graceMs } = input.target.timeouts;
     return run.call(host, async () => {
       const number = await host.retake(input.number, input.deploy, graceMs, run.life);
-      const keys = [...host.jobs.all.keys()];
       const { built, started } = host.snapshots.get(input.deploy) ?? {};
       const adopted = { build: built !== undefined, start: started === true };
-      const begun = (['build', 'start'] as const).filter(
-        (step) => adopted[step] || keys.some((key) => key.startsWith(`${input.deploy}.${step}.`)),
-      );
+      const begun = (['build', 'start'] as const).filter((step) => adopted[step] || host.jobs.has(input.deploy, step));
       return { number, begun };
     });
   },
