@@ -4,6 +4,7 @@ import type { InspectReport, Question } from '../../src/contracts/activities.ts'
 import type { DeployReport, DeployRequest } from '../../src/contracts/deploy.ts';
 import { abortSignal, deployWorkflowId, taskQueue, WorkflowType } from '../../src/contracts/temporal.ts';
 import { reportOf } from '../e2e/stage.ts';
+import { resetTo } from '../lab/reset.ts';
 import type { Lane } from './lane.ts';
 
 export type TargetName = 'production' | 'other';
@@ -95,23 +96,15 @@ export class Deploys {
     await this.#within(30_000, () => this.handle('production').terminate('chaos'));
   }
 
-  /** As the UI does it: it goes on as a new run from before one of its workflow tasks. `far`: 0 the first, 1 the last. */
+  /** To before one of its workflow tasks. `far`: 0 the first, 1 the last. */
   async reset(far: number): Promise<string> {
     const handle = this.handle('production');
     const { events } = await this.#within(30_000, () => handle.fetchHistory());
     const tasks = (events ?? []).filter(({ workflowTaskCompletedEventAttributes: task }) => task);
-    const task = tasks[Math.round(far * (tasks.length - 1))];
-    if (!task) return 'no workflow task to go back to';
-    const { runId } = await this.#within(30_000, () =>
-      this.#lane.client.workflowService.resetWorkflowExecution({
-        namespace: this.#lane.temporal.namespace,
-        workflowExecution: { workflowId: handle.workflowId },
-        reason: 'chaos',
-        requestId: `chaos-${performance.now()}`,
-        workflowTaskFinishEventId: task.eventId ?? null,
-      }),
-    );
-    return `to event ${String(task.eventId)}, goes on as ${runId}`;
+    const { eventId } = tasks[Math.round(far * (tasks.length - 1))] ?? {};
+    if (!eventId) return 'no workflow task to go back to';
+    const runId = await this.#within(30_000, () => resetTo(this.#lane.client, handle.workflowId, eventId, 'chaos'));
+    return `to event ${String(eventId)}, goes on as ${runId}`;
   }
 
   async ask(question: Question): Promise<InspectReport> {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as lasting } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { DeployReport, DeployView, Outcome } from '../../src/contracts/deploy.ts';
+import { resetTo } from '../lab/reset.ts';
 import { until } from '../lab/until.ts';
 import { claims, type Held, type Moment, seams } from './moments.ts';
 import { newerCode } from './newer-code.ts';
@@ -391,18 +392,14 @@ export async function resetToFetchAndAbort(stage: FaultStage, handle: WorkflowHa
   stage.worker().thaw();
 }
 
-/** As the UI does it: the execution goes on as a new run from before its last task, or from before it asked for a step. */
+/** To before its last workflow task, or before it asked for this activity. */
 async function reset({ client }: FaultStage, handle: WorkflowHandle, activity?: string): Promise<void> {
   const { events } = await handle.fetchHistory();
   const asked = events?.find(
     ({ activityTaskScheduledEventAttributes: scheduled }) => scheduled && scheduled.activityType?.name === activity,
   )?.activityTaskScheduledEventAttributes?.workflowTaskCompletedEventId;
   const last = events?.findLast(({ workflowTaskCompletedEventAttributes: task }) => task)?.eventId;
-  await client.workflowService.resetWorkflowExecution({
-    namespace: 'default',
-    workflowExecution: { workflowId: handle.workflowId },
-    reason: 'a test',
-    requestId: `reset-${performance.now()}`,
-    workflowTaskFinishEventId: asked ?? last ?? null,
-  });
+  const task = asked ?? last;
+  assert.ok(task, 'the deploy has completed a workflow task');
+  await resetTo(client, handle.workflowId, task, 'a test');
 }
