@@ -28,8 +28,10 @@ export async function inspect(deps: Deps, input: InspectInput, run: Run): Promis
     warnings.push(`ended the remote command ${value} that it had left running`);
   }
   const findings = judgePreflight(input, now, deps.secrets.envOf(input));
-  // Judged before, and since then this deploy may have changed what it looks at.
-  if (findings.errors.length > 0 && !state.snapshots.has(input.deploy)) {
+  // With a snapshot of its own, this deploy was let in before, and may itself have changed what it looks at.
+  if (state.snapshots.has(input.deploy)) {
+    warnings.push(...findings.errors);
+  } else if (findings.errors.length > 0) {
     throw new DeployError(
       'PreflightFailed',
       `${input.host.alias} is not fit for a deploy:\n${findings.errors.map((each) => `  - ${each}`).join('\n')}`,

@@ -43,10 +43,11 @@ export function parseStateFiles(answer: HostAnswer): StateFiles {
 export const base64 = (text: string): string => Buffer.from(text, 'utf8').toString('base64');
 export const snapshotPath = (deploy: string): string => `snapshots/${deploy}/snapshot.json`;
 
-/** The notes of a leftover as `create PATH BASE64`, for the deploy that adopts it. */
+/** The notes of a leftover as `create PATH BASE64`, for the deploy that adopts it, and one that says that it did. */
 export function adoptedNotes(deploy: string, { target, built, started }: Leftover): string[] {
   const note = (name: string, text: string) => ['create', `snapshots/${deploy}/${name}`, base64(text)];
   return [
+    ...note('adopted', 'yes'),
     ...(target === undefined ? [] : note('target', target)),
     ...(built === undefined ? [] : note('built', built.join('\n'))),
     ...(started ? note('started', 'yes') : []),

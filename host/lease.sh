@@ -157,11 +157,11 @@ op_retake() {
   if [ "$number" = "$1" ] || [ "$restoring" != "$4" ]; then issue "$2" "$embedded" "$holder" "$4"; else renew; fi
   unlock
   end_jobs_below "$number" "$3"
-  # What was begun before a Reset from Temporal's UI, the deploy may not know any more; nor what the dead deploy had done
-  # whose snapshot it adopted.
-  snapshot=$state/snapshots/$2
-  if has_job "$2" build || [ -f "$snapshot/built" ]; then say begun build; fi
-  if has_job "$2" start || [ -f "$snapshot/started" ]; then say begun start; fi
+  # What was begun before a Reset from Temporal's UI, the deploy may not know any more; how far the dead deploy came whose
+  # snapshot it adopted, nobody does.
+  for step in build start; do
+    if has_job "$2" $step || [ -f "$state/snapshots/$2/adopted" ]; then say begun $step; fi
+  done
   say taken "$number"
 }
 

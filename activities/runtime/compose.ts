@@ -22,7 +22,8 @@ export function composeRuntime(config: ComposeRuntimeConfig): Runtime {
     observe: (project) => observeScript(compose(project), project ?? config.project),
     parse: parseObservation,
     build: (context) => build(config, compose(context.project), context),
-    start: (context) => `${environment(context)}${compose(context.project)} up -d --remove-orphans\n`,
+    // An image that is gone again is not built here: nobody would know that it is ours.
+    start: (context) => `${environment(context)}${compose(context.project)} up -d --remove-orphans --no-build\n`,
     restoreImages: (context) => restoreImages(compose(context.project), context),
     restoreServices: (context) => restoreServices(compose(context.project), context),
     judge: (state, expected) =>

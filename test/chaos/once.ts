@@ -22,7 +22,7 @@ export function once({ before, after, traces }: Seen, host: number): string[] {
     { step: 'build', ran: ran(/ build$|^\.\/build$/), jobs: started(/^build$|-images$/) },
     {
       step: 'start',
-      ran: ran(/ up -d --remove-orphans$|^\.\/start$/),
+      ran: ran(/ up -d --remove-orphans --no-build$|^\.\/start$/),
       jobs: started(/^start$|^start-again-|-services$/),
     },
   ];
@@ -51,7 +51,7 @@ export function abortIsFinal({ traces }: Seen, { abort, hosts }: DeployReport): 
   const commandOf: Record<string, RegExp> = {
     fetch: /^git .*fetch --no-tags/,
     build: /^docker compose .* build$/,
-    start: /^docker compose .* up -d --remove-orphans$/,
+    start: /^docker compose .* up -d --remove-orphans --no-build$/,
   };
   const at = Date.parse(abort.at) / 1000;
   const running = new Set(

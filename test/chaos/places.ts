@@ -19,7 +19,7 @@ const ofCompose = {
   looking: ['inspect', 'docker ps -aq '],
   'keeping an image': ['build', 'docker tag [^ ]+ deploy-by-commit/'],
   build: ['build', 'docker compose .* build$'],
-  up: ['start', 'docker compose .* up -d --remove-orphans$'],
+  up: ['start', 'docker compose .* up -d --remove-orphans --no-build$'],
   'an image put back': ['restoreImages', 'docker tag [^ ]+ app-web'],
   'up again': ['restoreServices', 'docker compose .* up -d --no-build'],
   pruning: ['record', 'docker image ls'],

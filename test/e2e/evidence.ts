@@ -79,4 +79,4 @@ export function runs({ ec2 }: Stage, pattern: RegExp): number {
 }
 
 export const builds = (stage: Stage): number => runs(stage, /^docker compose .* build$/);
-export const starts = (stage: Stage): number => runs(stage, /^docker compose .* up -d --remove-orphans$/);
+export const starts = (stage: Stage): number => runs(stage, /^docker compose .* up -d --remove-orphans --no-build$/);

@@ -88,4 +88,4 @@ export const runs = ({ trace }: Ec2Host, pattern: RegExp): number =>
   trace.read().filter(({ command }) => pattern.test(command)).length;
 
 export const builds = (ec2: Ec2Host): number => runs(ec2, /^docker compose .* build$/);
-export const starts = (ec2: Ec2Host): number => runs(ec2, /^docker compose .* up -d --remove-orphans$/);
+export const starts = (ec2: Ec2Host): number => runs(ec2, /^docker compose .* up -d --remove-orphans --no-build$/);

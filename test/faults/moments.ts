@@ -43,7 +43,7 @@ export async function enter(
 }
 
 const checkout = 'git .* checkout --force -B ';
-const up = 'docker compose .* up -d --remove-orphans$';
+const up = 'docker compose .* up -d --remove-orphans --no-build$';
 const upAgain = 'docker compose .* up -d --no-build --remove-orphans$';
 const looking = 'docker ps -aq ';
 

@@ -54,7 +54,7 @@ describe('a deploy to two hosts', function () {
     return { sha, handle, gate, before };
   }
 
-  const start = 'docker compose .* up -d --remove-orphans$';
+  const start = 'docker compose .* up -d --remove-orphans --no-build$';
   const abort = (handle: WorkflowHandle) => handle.signal('abort', { by: 'a test', reason: 'changed my mind' });
   const isRestored = async (handle: WorkflowHandle, host: number): Promise<boolean> => {
     const view = await handle.query<DeployView>('progress');

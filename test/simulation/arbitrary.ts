@@ -148,7 +148,12 @@ const hostSetup = record<HostSetup>({
   edits: often(false, true),
   leftover: fc.oneof(
     { weight: 8, arbitrary: constant<HostSetup['leftover']>('none') },
-    { weight: 1, arbitrary: constantFrom<HostSetup['leftover']>('inspected', 'torn', 'checked out', 'started') },
+    {
+      weight: 1,
+      arbitrary: constantFrom<HostSetup['leftover']>(
+        ...(['inspected', 'torn', 'checked out', 'half built', 'started', 'half restored'] as const),
+      ),
+    },
   ),
   holder: fc.oneof(
     { weight: 30, arbitrary: constant<HostSetup['holder']>('nobody') },

@@ -67,7 +67,7 @@ export interface HostSetup {
   /** Tracked files that a person has changed. */
   edits: boolean;
   /** How far a deploy had come that died before ours. */
-  leftover: 'none' | 'inspected' | 'torn' | 'checked out' | 'started';
+  leftover: 'none' | 'inspected' | 'torn' | 'checked out' | 'half built' | 'started' | 'half restored';
   /** Who holds the lease: a dead deploy gives a leftover its life back. */
   holder: 'nobody' | 'dead' | 'living';
   newIsQuarantined: boolean;

@@ -147,13 +147,20 @@ export class World {
     const { machine } = host;
     const wanted = leftover === 'inspected' ? {} : { target: deadSha, saved: true };
     host.saved.set('dead', machine.edits);
-    host.snapshots.set('dead', { snapshot: host.snapshotOf('dead'), ...wanted });
+    const kept = { snapshot: host.snapshotOf('dead'), ...wanted };
+    host.snapshots.set('dead', kept);
     if (holder === 'dead') Object.assign(host, { highest: 3, lease: { number: 3, deploy: 'dead' } });
     if (leftover === 'torn') machine.beginCheckout();
-    if (leftover === 'checked out' || leftover === 'started') machine.finishCheckout(deadSha);
-    if (leftover !== 'started') return;
-    for (const service of services) machine.build(service, deadSha);
+    if (['inspected', 'torn'].includes(leftover)) return;
+    machine.finishCheckout(deadSha);
+    if (leftover === 'checked out') return;
+    if (leftover === 'half built') return void machine.build('backend', deadSha);
+    const built = services.map((service) => machine.build(service, deadSha));
     machine.up('backend');
+    host.snapshots.set('dead', { ...kept, built });
+    if (leftover === 'started') return;
+    machine.finishCheckout(oldSha);
+    machine.edits = host.saved.get('dead') === true;
   }
 }
 

@@ -104,7 +104,7 @@ describe('what chaos looks for', () => {
       seen('succeeded', {
         after: [host(newSha, { jobs: [job('start')] })],
         traces: [
-          'start 1.0 7 git fetch origin\nstart 1.5 8 docker compose -p app up -d --remove-orphans\nend 2.0 7 0\nend 3.0 8 0',
+          'start 1.0 7 git fetch origin\nstart 1.5 8 docker compose -p app up -d --remove-orphans --no-build\nend 2.0 7 0\nend 3.0 8 0',
         ],
       }),
       /began while/,

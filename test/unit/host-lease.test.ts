@@ -88,11 +88,11 @@ for (const shell of shells) {
       assert.deepEqual(await begun(), ['begun build']);
     });
 
-    it('is retaken with word of what the deploy had done whose snapshot was adopted', async () => {
+    it('is retaken as if everything had been begun when the snapshot of a dead deploy was adopted', async () => {
       await take('a');
       mkdirSync(join(host.state, 'snapshots/a'), { recursive: true });
-      writeFileSync(join(host.state, 'snapshots/a/started'), 'yes');
-      assert.deepEqual(await begun(), ['begun start']);
+      writeFileSync(join(host.state, 'snapshots/a/adopted'), 'yes');
+      assert.deepEqual(await begun(), ['begun build', 'begun start']);
     });
 
     it('is told under the number before its restore to a run of its deploy that begins again', async () => {

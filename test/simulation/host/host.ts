@@ -22,7 +22,7 @@ export class Host {
   lease: Lease | undefined;
   highest = 0;
   /** With what a deploy notes beside its snapshot: that it kept the changes, and what it was going to check out. */
-  readonly snapshots = new Map<string, Leftover & { saved?: boolean }>();
+  readonly snapshots = new Map<string, Leftover & { saved?: boolean; adopted?: boolean }>();
   /** `refs/dbc/saved/DEPLOY`: whether a person's changes are in it. Never pruned. */
   readonly saved = new Map<string, boolean>();
   releases: Release[] = [];
@@ -145,7 +145,7 @@ export class Host {
   }
 
   /** Create-only. */
-  writeSnapshot(task: LeasedTask, leftover: Leftover): void {
+  writeSnapshot(task: LeasedTask, leftover: Leftover & { adopted?: boolean }): void {
     this.requireLease(task);
     if (!this.snapshots.has(task.deploy)) this.snapshots.set(task.deploy, { ...leftover });
   }

@@ -15,9 +15,8 @@ export const restoring: Steps<'retakeLease' | 'restoreCheckout' | 'restoreImages
     const { graceMs } = input.target.timeouts;
     return run.call(host, async () => {
       const number = await host.retake(input.number, input.deploy, graceMs, run.life);
-      const { built, started } = host.snapshots.get(input.deploy) ?? {};
-      const adopted = { build: built !== undefined, start: started === true };
-      const begun = (['build', 'start'] as const).filter((step) => adopted[step] || host.jobs.has(input.deploy, step));
+      const adopted = host.snapshots.get(input.deploy)?.adopted;
+      const begun = (['build', 'start'] as const).filter((step) => adopted || host.jobs.has(input.deploy, step));
       return { number, begun };
     });
   },

@@ -116,8 +116,7 @@ export const forward: Steps<'inspect' | 'fetch' | 'reset' | 'build' | 'start' | 
   async start(run, world, input) {
     const host = world.host(input);
     const { machine } = host;
-    // Compose builds what is missing.
-    const up = (service: Service) => machine.up(service) || (machine.build(service) !== '' && machine.up(service));
+    const up = (service: Service) => machine.up(service);
     const command = () =>
       commandOf(world, input, 'start', { ms: 3_000, half: () => up('backend'), done: () => services.every(up) });
     await run.job(host, input, 'start', 'fail', command);
@@ -204,8 +203,12 @@ async function keepSnapshot(
     isHalfChanged(each, { head, manualChanges, runtime: now.state.runtime, healthy }),
   );
   const { target, built } = adopted ?? {};
-  const notes = { ...(target === undefined ? {} : { target }), ...(built === undefined ? {} : { built }) };
-  const kept = { snapshot: adopted?.snapshot ?? now.fresh, ...notes };
+  const kept = {
+    snapshot: adopted?.snapshot ?? now.fresh,
+    ...(adopted ? { adopted: true } : {}),
+    ...(target === undefined ? {} : { target }),
+    ...(built === undefined ? {} : { built }),
+  };
   await run.call(host, () => {
     host.writeSnapshot(task, kept);
     for (const name of snapshots.keys()) if (name !== task.deploy) host.snapshots.delete(name);
