@@ -1,5 +1,6 @@
 /** What ran on a host in a round: nothing twice, nothing beside another, nothing forward after an abort. */
 import type { DeployReport } from '../../src/contracts/deploy.ts';
+import { composeBuild, composeUp } from '../lab/compose-commands.ts';
 import { mutatingCommands, overlaps } from '../lab/trace-lines.ts';
 import type { Seen } from './round.ts';
 
@@ -22,7 +23,7 @@ export function once({ before, after, traces }: Seen, host: number): string[] {
     { step: 'build', ran: ran(/ build$|^\.\/build$/), jobs: started(/^build$|-images$/) },
     {
       step: 'start',
-      ran: ran(/ up -d --remove-orphans --no-build$|^\.\/start$/),
+      ran: ran(new RegExp(`^${composeUp}|^\\./start$`)),
       jobs: started(/^start$|^start-again-|-services$/),
     },
   ];
@@ -50,8 +51,8 @@ export function abortIsFinal({ traces }: Seen, { abort, hosts }: DeployReport): 
   );
   const commandOf: Record<string, RegExp> = {
     fetch: /^git .*fetch --no-tags/,
-    build: /^docker compose .* build$/,
-    start: /^docker compose .* up -d --remove-orphans --no-build$/,
+    build: new RegExp(`^${composeBuild}`),
+    start: new RegExp(`^${composeUp}`),
   };
   const at = Date.parse(abort.at) / 1000;
   const running = new Set(

@@ -1,4 +1,5 @@
 /** Places in a deploy at which a plan lets something happen. */
+import { composeBuild, composeUp } from '../lab/compose-commands.ts';
 import type { Ask, Place, StageKind } from './plan.ts';
 
 /** Activities as Temporal names them while they are pending, which can be asked without any worker. */
@@ -18,8 +19,8 @@ const everywhere = {
 const ofCompose = {
   looking: ['inspect', 'docker ps -aq '],
   'keeping an image': ['build', 'docker tag [^ ]+ deploy-by-commit/'],
-  build: ['build', 'docker compose .* build$'],
-  up: ['start', 'docker compose .* up -d --remove-orphans --no-build$'],
+  build: ['build', composeBuild],
+  up: ['start', composeUp],
   'an image put back': ['restoreImages', 'docker tag [^ ]+ app-web'],
   'up again': ['restoreServices', 'docker compose .* up -d --no-build'],
   pruning: ['record', 'docker image ls'],

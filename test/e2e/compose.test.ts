@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { WorkflowType } from '../../src/contracts/temporal.ts';
+import { builds, starts } from '../lab/compose-commands.ts';
 import { needs } from '../lab/needs.ts';
 import { assertNoOverlap } from '../lab/trace-lines.ts';
 import { until } from '../lab/until.ts';
 import { startWorkerProcess } from '../lab/worker-process.ts';
-import { builds, type Evidence, evidence, starts } from './evidence.ts';
+import { type Evidence, evidence } from './evidence.ts';
 import { reportOf, type Stage, startStage, untilStep } from './stage.ts';
 
 const repository = '/home/ubuntu/automated-trading-platform';
@@ -61,7 +62,7 @@ describe('a Compose application on a real host', function () {
     assert.equal(report.outcome, 'succeeded', JSON.stringify(report.failure));
     assert.equal(report.commit, good);
     await assertRuns(good);
-    assert.deepEqual([builds(stage), starts(stage)], [1, 1]);
+    assert.deepEqual([builds(stage.ec2), starts(stage.ec2)], [1, 1]);
   });
 
   it('recreates nothing when the commit runs already', async () => {
@@ -104,7 +105,7 @@ describe('a Compose application on a real host', function () {
     const after = await assertRuns(good);
     assert.deepEqual(after.services, before.services);
     assert.deepEqual(after.images, before.images);
-    assert.equal(starts(stage), 0);
+    assert.equal(starts(stage.ec2), 0);
   });
 
   it('ends the remote build and puts the host back when it is aborted in mid-build', async () => {
@@ -112,32 +113,32 @@ describe('a Compose application on a real host', function () {
     await stage.origin.commit('slow-build', '60');
     const handle = await stage.start();
     await untilStep(handle, 'build');
-    await until(() => builds(stage) === 1, { what: 'the build runs', timeoutMs: 20_000 });
+    await until(() => builds(stage.ec2) === 1, { what: 'the build runs', timeoutMs: 20_000 });
     await handle.signal('abort', { by: 'a test', reason: 'changed my mind' });
     const report = await reportOf(handle);
     assert.deepEqual([report.outcome, report.abort?.reason], ['aborted', 'changed my mind']);
     assertSame(before, await assertRuns(good));
-    assert.equal(starts(stage), 0);
+    assert.equal(starts(stage.ec2), 0);
   });
 
   it('goes on with the same build when the worker is killed, and builds and starts once', async () => {
     const next = await stage.origin.commit('slow-build', '8');
     const handle = await stage.start();
     await untilStep(handle, 'build');
-    await until(() => builds(stage) === 1, { what: 'the build runs', timeoutMs: 20_000 });
+    await until(() => builds(stage.ec2) === 1, { what: 'the build runs', timeoutMs: 20_000 });
     await stage.worker.kill9();
     stage.worker = await startWorkerProcess(stage.configPath, stage.temporal.env);
     const report = await reportOf(handle);
     assert.equal(report.outcome, 'succeeded', JSON.stringify(report.failure));
     await assertRuns(next);
-    assert.deepEqual([builds(stage), starts(stage)], [1, 1]);
+    assert.deepEqual([builds(stage.ec2), starts(stage.ec2)], [1, 1]);
   });
 
   it('rolls back to a short SHA with the images that it kept, without building', async () => {
     const report = await stage.run({ commit: good.slice(0, 7) }, WorkflowType.rollback);
     assert.equal(report.outcome, 'succeeded', JSON.stringify(report.failure));
     await assertRuns(good);
-    assert.equal(builds(stage), 0);
+    assert.equal(builds(stage.ec2), 0);
   });
 
   it('excludes a second deploy of the same target', async () => {
@@ -198,7 +199,7 @@ describe('a Compose application on a real host', function () {
     await stage.origin.commit('slow-build', '120');
     const handle = await stage.start();
     await untilStep(handle, 'build');
-    await until(() => builds(stage) === 1, { what: 'the build runs', timeoutMs: 20_000 });
+    await until(() => builds(stage.ec2) === 1, { what: 'the build runs', timeoutMs: 20_000 });
     await handle.terminate('a test');
     const bad = await stage.origin.commit('health-fails');
     const report = await stage.run({ commit: bad, force: true });

@@ -72,11 +72,3 @@ async function runningJobs(ec2: Ec2Host): Promise<string[]> {
   );
   return text.split('\n').filter((line) => line !== '');
 }
-
-/** Runs of commands like this one on the host, by the trace. */
-export function runs({ ec2 }: Stage, pattern: RegExp): number {
-  return ec2.trace.read().filter(({ command }) => pattern.test(command)).length;
-}
-
-export const builds = (stage: Stage): number => runs(stage, /^docker compose .* build$/);
-export const starts = (stage: Stage): number => runs(stage, /^docker compose .* up -d --remove-orphans --no-build$/);

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { WorkflowType } from '../../src/contracts/temporal.ts';
 import { reportOf } from '../e2e/stage.ts';
+import { builds, composeUp, runs, starts } from '../lab/compose-commands.ts';
 import { needs } from '../lab/needs.ts';
 import { dbc } from '../unit/dbc-process.ts';
-import { assertOneRelease, builds, runs, starts } from './evidence.ts';
+import { assertOneRelease } from './evidence.ts';
 import { type FaultStage, startFaultStage } from './stage.ts';
 
 describe('two deploys and a rollback in the same second', function () {
@@ -27,7 +28,7 @@ describe('two deploys and a rollback in the same second', function () {
     const sha = await stage.commit();
     ec2.trace.clear();
     // The one that runs has to be there for as long as the others ask.
-    const gate = ec2.gates.hold('docker compose .* up -d --remove-orphans --no-build$');
+    const gate = ec2.gates.hold(composeUp);
     const begun = await Promise.all(
       [
         stage.start({ actor: 'alice' }),

@@ -1,7 +1,8 @@
 /** One cell of the matrix: a deploy, held at a moment, hit by a fault, and judged by what the host itself says. */
 import assert from 'node:assert/strict';
 import { reportOf } from '../e2e/stage.ts';
-import { assertOneRelease, assertSame, builds, evidence, starts } from './evidence.ts';
+import { builds, starts } from '../lab/compose-commands.ts';
+import { assertOneRelease, assertSame, evidence } from './evidence.ts';
 import type { Fault } from './faults.ts';
 import { enter, type Moment } from './moments.ts';
 import type { FaultStage } from './stage.ts';

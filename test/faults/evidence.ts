@@ -82,10 +82,3 @@ export function assertSame(before: Evidence, after: Evidence): void {
     { ...what, snapshots: undefined, jobs: undefined },
   );
 }
-
-/** How often commands like this one were run by the host's users. */
-export const runs = ({ trace }: Ec2Host, pattern: RegExp): number =>
-  trace.read().filter(({ command }) => pattern.test(command)).length;
-
-export const builds = (ec2: Ec2Host): number => runs(ec2, /^docker compose .* build$/);
-export const starts = (ec2: Ec2Host): number => runs(ec2, /^docker compose .* up -d --remove-orphans --no-build$/);

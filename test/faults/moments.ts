@@ -2,6 +2,7 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import type { DeployView, Step } from '../../src/contracts/deploy.ts';
 import { untilStep } from '../e2e/stage.ts';
+import { composeBuild, composeUp, composeUpAgain } from '../lab/compose-commands.ts';
 import type { Ec2Host } from '../lab/ec2-host.ts';
 import { buildWaits, startFails } from '../lab/tiny-compose-application.ts';
 import { until } from '../lab/until.ts';
@@ -43,8 +44,6 @@ export async function enter(
 }
 
 const checkout = 'git .* checkout --force -B ';
-const up = 'docker compose .* up -d --remove-orphans --no-build$';
-const upAgain = 'docker compose .* up -d --no-build --remove-orphans$';
 const looking = 'docker ps -aq ';
 
 type Place = [pattern: string, when?: 'before' | 'after'];
@@ -94,46 +93,47 @@ export const moments: Moment[] = [
         midBuild(ec2, handle),
     { build: buildWaits },
   ),
-  moment('start', 'in start', true, through([up])),
+  moment('start', 'in start', true, through([composeUp])),
   moment('wait', 'in wait', false, () => async (handle) => {
     if (handle) await untilStep(handle, 'wait');
     return { open: async () => {} };
   }),
-  moment('verify', 'in verify', false, through([up, 'after'], [looking])),
+  moment('verify', 'in verify', false, through([composeUp, 'after'], [looking])),
   moment('record', 'in record', true, through(['git .* update-ref refs/dbc/releases/'])),
   // The first lock that is taken after the failed start.
-  moment('restore', 'in restore, as it retakes the lease', false, through([up, 'after'], ['flock -w']), bad),
-  moment('restore', 'in restore, in mid-checkout', true, through([up, 'after'], ['bash -c cat.*paper']), bad),
-  moment('restore', 'in restore, between two images', true, through([up, 'after'], ['docker tag [^ ]+ app-web']), bad),
-  moment('restore', 'in restore, as it starts the services', true, through([upAgain]), bad),
-  moment('restore', 'in restore, as it verifies', false, through([upAgain, 'after'], [looking]), bad),
+  moment('restore', 'in restore, as it retakes the lease', false, through([composeUp, 'after'], ['flock -w']), bad),
+  moment('restore', 'in restore, in mid-checkout', true, through([composeUp, 'after'], ['bash -c cat.*paper']), bad),
+  moment(
+    'restore',
+    'in restore, between two images',
+    true,
+    through([composeUp, 'after'], ['docker tag [^ ]+ app-web']),
+    bad,
+  ),
+  moment('restore', 'in restore, as it starts the services', true, through([composeUpAgain]), bad),
+  moment('restore', 'in restore, as it verifies', false, through([composeUpAgain, 'after'], [looking]), bad),
 ];
 
 /** Between two parts of a step, where a crash or an abort finds half of it done. */
 export const seams: Moment[] = [
   moment('inspect', 'in inspect, between the lease and the snapshot', false, through([looking], ['flock -w'])),
   moment('reset', 'in reset, between keeping what is there and the checkout', true, through([checkout])),
-  moment('build', 'in build, between keeping the images and building', true, through(['docker compose .* build$'])),
-  moment('build', 'in build, after building', true, through(['docker compose .* build$', 'after'])),
-  moment('start', 'in start, after starting', true, through([up, 'after'])),
-  moment('record', 'in record, before anything is written', false, through([up, 'after'], ['rm -f .*/ballast'])),
+  moment('build', 'in build, between keeping the images and building', true, through([composeBuild])),
+  moment('build', 'in build, after building', true, through([composeBuild, 'after'])),
+  moment('start', 'in start, after starting', true, through([composeUp, 'after'])),
+  moment('record', 'in record, before anything is written', false, through([composeUp, 'after'], ['rm -f .*/ballast'])),
   moment('record', 'in record, as it prunes', true, through(['docker image ls'])),
 ];
 
 /** Where a call that was sent is about to claim a job, or to take the lease again. */
 export const claims: Moment[] = [
   moment('build', 'just before it claims the build', false, through([checkout, 'after'], ['flock -w'])),
-  moment(
-    'start',
-    'just before it claims the start',
-    false,
-    through(['docker compose .* build$', 'after'], ['flock -w']),
-  ),
+  moment('start', 'just before it claims the start', false, through([composeBuild, 'after'], ['flock -w'])),
   moment(
     'restore',
     'just before it claims the checkout of restore',
     false,
-    through([up, 'after'], ['flock -w'], ['flock -w']),
+    through([composeUp, 'after'], ['flock -w'], ['flock -w']),
     bad,
   ),
 ];

@@ -4,13 +4,14 @@ import type { WorkflowHandle } from '@temporalio/client';
 import type { DeployReport, DeployView } from '../../src/contracts/deploy.ts';
 import { WorkflowType } from '../../src/contracts/temporal.ts';
 import { reportOf } from '../e2e/stage.ts';
+import { composeUp, starts } from '../lab/compose-commands.ts';
 import type { Ec2Host } from '../lab/ec2-host.ts';
 import type { Gate } from '../lab/gates.ts';
 import { needs } from '../lab/needs.ts';
 import { sshOutput } from '../lab/ssh-client.ts';
 import { until } from '../lab/until.ts';
 import { chosen } from './chosen.ts';
-import { assertOneRelease, assertSame, type Evidence, evidence, starts } from './evidence.ts';
+import { assertOneRelease, assertSame, type Evidence, evidence } from './evidence.ts';
 import { resetToFetchAndAbort } from './faults.ts';
 import { putInOrder } from './put-in-order.ts';
 import { type ConfigChange, type FaultStage, repository, startFaultStage } from './stage.ts';
@@ -54,7 +55,6 @@ describe('a deploy to two hosts', function () {
     return { sha, handle, gate, before };
   }
 
-  const start = 'docker compose .* up -d --remove-orphans --no-build$';
   const abort = (handle: WorkflowHandle) => handle.signal('abort', { by: 'a test', reason: 'changed my mind' });
   const isRestored = async (handle: WorkflowHandle, host: number): Promise<boolean> => {
     const view = await handle.query<DeployView>('progress');
@@ -62,7 +62,7 @@ describe('a deploy to two hosts', function () {
   };
 
   cell('puts the first back at once, and the second when it can be reached again', async () => {
-    const { handle, before } = await halfway(start, { timeouts: { unreachable: '5s' } });
+    const { handle, before } = await halfway(composeUp, { timeouts: { unreachable: '5s' } });
     await second.cut();
     await abort(handle);
     await until(() => isRestored(handle, 0), { timeoutMs: 90_000, what: 'the first host is restored' });
@@ -78,7 +78,7 @@ describe('a deploy to two hosts', function () {
 
   /** The second host stays away until the restore has given up. */
   async function leftToOperator(): Promise<Halfway & { report: DeployReport }> {
-    const found = await halfway(start, { timeouts: { unreachable: '5s', restore: '15s' } });
+    const found = await halfway(composeUp, { timeouts: { unreachable: '5s', restore: '15s' } });
     await second.cut();
     await abort(found.handle);
     const report = await reportOf(found.handle);
@@ -110,7 +110,7 @@ describe('a deploy to two hosts', function () {
     );
     const repaired = await evidence(second);
     assert.deepEqual([repaired.head, repaired.commit], [repair, repair]);
-    const { handle } = await halfway(start);
+    const { handle } = await halfway(composeUp);
     await abort(handle);
     const report = await reportOf(handle);
     assert.equal(report.outcome, 'aborted', JSON.stringify(report.failure));
@@ -122,7 +122,7 @@ describe('a deploy to two hosts', function () {
   });
 
   cell('puts both back when it was reset to before it had changed either, and is aborted then', async () => {
-    const { handle, gate, before } = await halfway(start);
+    const { handle, gate, before } = await halfway(composeUp);
     await resetToFetchAndAbort(stage, handle);
     const report = await reportOf(stage.client.workflow.getHandle(handle.workflowId));
     gate.open();

@@ -78,7 +78,7 @@ export async function startTemporal(options: TemporalOptions = {}): Promise<Temp
             .catch(() => ({ customAttributes: {} }));
           return Object.values(searchAttributes).every((name) => name in customAttributes);
         },
-        { timeoutMs: 120_000, what: `${address} has the search attributes in the namespace ${namespace}` },
+        { timeoutMs: 30_000, what: `${address} has the search attributes in the namespace ${namespace}` },
       );
     } finally {
       await connection.close();

@@ -151,7 +151,12 @@ const hostSetup = record<HostSetup>({
     {
       weight: 1,
       arbitrary: constantFrom<HostSetup['leftover']>(
-        ...(['inspected', 'torn', 'checked out', 'half built', 'started', 'half restored'] as const),
+        'inspected',
+        'torn',
+        'checked out',
+        'half built',
+        'started',
+        'half restored',
       ),
     },
   ),

@@ -14,6 +14,14 @@ interface Lease {
   restoring?: number;
 }
 
+/** A snapshot with what a deploy notes beside it. */
+export interface Kept extends Leftover {
+  /** The changes that it found are in its ref. */
+  saved?: boolean;
+  /** Another deploy took it, and died. */
+  adopted?: boolean;
+}
+
 /** A host as the program in `host/` keeps it: one lease, jobs under its number, records. Each method is one operation. */
 export class Host {
   readonly alias: string;
@@ -21,8 +29,7 @@ export class Host {
   readonly jobs: Jobs;
   lease: Lease | undefined;
   highest = 0;
-  /** With what a deploy notes beside its snapshot: that it kept the changes, and what it was going to check out. */
-  readonly snapshots = new Map<string, Leftover & { saved?: boolean; adopted?: boolean }>();
+  readonly snapshots = new Map<string, Kept>();
   /** `refs/dbc/saved/DEPLOY`: whether a person's changes are in it. Never pruned. */
   readonly saved = new Map<string, boolean>();
   releases: Release[] = [];
@@ -145,9 +152,9 @@ export class Host {
   }
 
   /** Create-only. */
-  writeSnapshot(task: LeasedTask, leftover: Leftover & { adopted?: boolean }): void {
+  writeSnapshot(task: LeasedTask, kept: Kept): void {
     this.requireLease(task);
-    if (!this.snapshots.has(task.deploy)) this.snapshots.set(task.deploy, { ...leftover });
+    if (!this.snapshots.has(task.deploy)) this.snapshots.set(task.deploy, { ...kept });
   }
 
   snapshotOf(deploy: string): Snapshot {

@@ -6,7 +6,7 @@ import type { Snapshot } from '../../../src/contracts/host.ts';
 import { DeployError } from '../../../src/domain/deploy-error.ts';
 import { isHalfChanged } from '../../../src/domain/leftover.ts';
 import { type Host, healthRule } from '../host/host.ts';
-import { type Service, services } from '../host/machine.ts';
+import { services } from '../host/machine.ts';
 import { newSha, type World } from '../world.ts';
 import type { Attempt } from './attempt.ts';
 import { commandOf } from './commands.ts';
@@ -116,9 +116,9 @@ export const forward: Steps<'inspect' | 'fetch' | 'reset' | 'build' | 'start' | 
   async start(run, world, input) {
     const host = world.host(input);
     const { machine } = host;
-    const up = (service: Service) => machine.up(service);
-    const command = () =>
-      commandOf(world, input, 'start', { ms: 3_000, half: () => up('backend'), done: () => services.every(up) });
+    const half = () => machine.up('backend');
+    const done = () => services.every((service) => machine.up(service));
+    const command = () => commandOf(world, input, 'start', { ms: 3_000, half, done });
     await run.job(host, input, 'start', 'fail', command);
   },
 
