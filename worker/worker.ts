@@ -5,7 +5,7 @@ import { createActivities } from '../activities/index.ts';
 import { HostProgram } from '../activities/ssh/host-program.ts';
 import { createSshPort } from '../activities/ssh/node-ssh.ts';
 import { Secrets } from '../activities/ssh/secrets.ts';
-import { loadConfigFile, resolveTarget } from '../src/config/load.ts';
+import { configFile, resolveTarget } from '../src/config/load.ts';
 import type { LeaseHolder } from '../src/contracts/host.ts';
 import { taskQueue } from '../src/contracts/temporal.ts';
 import { workflowBundle } from './bundle.ts';
@@ -33,7 +33,8 @@ const suspension = { isolateExecutionTimeout: '30d' } satisfies Pick<Worker['opt
 /** Wires the adapters to the activities, and both to Temporal. `close` after the worker has stopped. */
 export async function createWorker(options: WorkerOptions): Promise<{ worker: Worker; close(): Promise<void> }> {
   const { native, connection, namespace, server, configPath, env, log, version } = options;
-  const config = await loadConfigFile(configPath);
+  const readConfig = configFile(configPath);
+  const config = await readConfig();
   const keys = Object.values(config.targets).flatMap(({ ssh }) =>
     ssh?.privateKey && 'env' in ssh.privateKey ? [env[ssh.privateKey.env] ?? ''] : [],
   );
@@ -44,7 +45,7 @@ export async function createWorker(options: WorkerOptions): Promise<{ worker: Wo
     secrets,
     server: { ...server, namespace },
     askHolder: askHolderBy(new Client({ connection, namespace }), server),
-    loadTarget: async (name) => resolveTarget(await loadConfigFile(configPath), name, env),
+    loadTarget: async (name) => resolveTarget(await readConfig(), name, env),
   });
   const worker = await Worker.create({
     connection: native,

@@ -24,9 +24,22 @@ const sizeLimit = 1 << 20;
 
 /** Reads and checks a config file. Throws InvalidInput that lists everything that is wrong, with line and column. */
 export async function loadConfigFile(path: string): Promise<Config> {
-  let bytes: Buffer;
+  return parseConfig(await read(path), path);
+}
+
+/** Like `loadConfigFile`, for whoever asks again and again: the file is read each time, parsed when it has changed. */
+export function configFile(path: string): () => Promise<Config> {
+  let last: { bytes: Buffer; config: Config } | undefined;
+  return async () => {
+    const bytes = await read(path);
+    if (last === undefined || !bytes.equals(last.bytes)) last = { bytes, config: parseConfig(bytes, path) };
+    return last.config;
+  };
+}
+
+async function read(path: string): Promise<Buffer> {
   try {
-    bytes = await readFile(path);
+    return await readFile(path);
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
     const found = code === 'ENOENT' ? 'no such file' : (code ?? String(cause));
@@ -35,7 +48,6 @@ export async function loadConfigFile(path: string): Promise<Config> {
       cause,
     });
   }
-  return parseConfig(bytes, path);
 }
 
 /** Like `loadConfigFile`, of bytes that are already there. `path` is for messages and relative files. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import * as z from 'zod';
-import { loadConfigFile, parseConfig, resolveTarget } from '../../src/config/load.ts';
+import { configFile, loadConfigFile, parseConfig, resolveTarget } from '../../src/config/load.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import type { DeployError } from '../../src/domain/deploy-error.ts';
 
@@ -309,6 +309,26 @@ describe('config', () => {
       await writeFile(path, `\ufeff${minimal.replaceAll('\n', '\r\n')}`);
       const config = await loadConfigFile(path);
       assert.deepEqual([config.path, config.baseDir, Object.keys(config.targets)], [path, folder, ['production']]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it('is parsed again when its file has changed, and only then', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'dbc-config-'));
+    try {
+      const path = join(folder, 'deploy.yaml');
+      const read = configFile(path);
+      await assert.rejects(read(), { type: 'InvalidInput' });
+      await writeFile(path, minimal);
+      const first = await read();
+      assert.equal(await read(), first);
+      await writeFile(path, minimal.replace('production', 'productive'));
+      assert.deepEqual(Object.keys((await read()).targets), ['productive']);
+      await writeFile(path, 'targets: [');
+      await assert.rejects(read(), { type: 'InvalidInput' });
+      await rm(path);
+      await assert.rejects(read(), { type: 'InvalidInput' });
     } finally {
       await rm(folder, { recursive: true });
     }
