@@ -133,14 +133,19 @@ has_job() {
 }
 
 # untouched DEPLOY: the deploy means to give back a host that it never changed. Goes no further when the host knows
-# better: a Reset from Temporal's UI began the deploy again from before it had touched the host, or put it back.
+# better: a Reset from Temporal's UI began the deploy again from before it had touched the host, or put it back. Says
+# whether it still has the lease (begun), so that it can put the host back, or not (ended).
 op_untouched() {
   lock
   read_lease
-  [ "$deploy" = "$1" ] || return 0
-  # The first job that changes anything, or the restore.
-  has_job "$1" reset || [ -n "$restoring" ] || return 0
-  say begun "$number"
+  if [ "$deploy" != "$1" ]; then
+    has_job "$1" reset || return 0
+    say ended "$1"
+  else
+    # The first job that changes anything, or the restore.
+    has_job "$1" reset || [ -n "$restoring" ] || return 0
+    say begun "$number"
+  fi
   say end
   exit 0
 }

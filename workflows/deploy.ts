@@ -185,7 +185,7 @@ class Deploy {
   async #giveLeasesBack(outcome: Outcome): Promise<Outcome> {
     const ours = this.#hosts.filter(({ attempted, lost }) => attempted.has('inspect') && !lost);
     const touched = await this.#giveBack(ours, outcome);
-    if (touched.length === 0) return outcome;
+    if (touched.length === 0) return ours.some(({ lost }) => lost) ? this.#undone() : outcome;
     // One that this life of the deploy had not come to may be another.
     touched.push(
       ...(await this.#giveBack(

@@ -39,6 +39,7 @@ export async function giveLeaseBack(run: HostRun, ending: Ending): Promise<boole
       ...(quarantine ? { quarantine } : {}),
       ...(ending.outcome === 'succeeded' && commit ? { clearQuarantine: commit } : {}),
     });
+    if (released?.ended) run.ended();
     // Without a result in histories from before there was one.
     return released?.begun ?? false;
   } catch (error) {

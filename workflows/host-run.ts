@@ -1,6 +1,7 @@
 import { CancellationScope, CancelledFailure, isCancellation } from '@temporalio/workflow';
 import type { HostTask, Inspection, LeasedTask } from '../src/contracts/activities.ts';
 import type { StepName } from '../src/contracts/deploy.ts';
+import { ErrorType } from '../src/contracts/errors.ts';
 import type { Snapshot } from '../src/contracts/host.ts';
 import type { HostConfig, TargetConfig } from '../src/contracts/target.ts';
 import { failureView, isLeaseLost } from './failure.ts';
@@ -80,12 +81,34 @@ export class HostRun {
     }
     const left = `${half}, and cannot put it back; the next deploy or \`dbc rollback ${this.target.name}\` does`;
     this.progress.fail({
-      type: 'RestoreFailed',
+      type: ErrorType.RestoreFailed,
       message: `${this.alias}: ${left}.`,
       host: this.alias,
       step: 'restore',
     });
     this.progress.warn(this.alias, [left]);
+  }
+
+  /**
+   * Before a Reset from Temporal's UI this deploy had changed the host and given its lease back, or lost it: what the host
+   * runs is as that life of the deploy left it, or somebody else's by now.
+   */
+  ended(): void {
+    this.lose();
+    const why = `deploy ${this.deploy} had changed this host and ended here before it was reset to an earlier point`;
+    const look = `\`dbc git-state ${this.target.name}\` and \`dbc services ${this.target.name}\` show what it runs`;
+    this.progress.fail({
+      type: ErrorType.LeaseLost,
+      message: `${this.alias}: ${why}.`,
+      hint: `${look}.`,
+      host: this.alias,
+    });
+    this.progress.warn(this.alias, [`${why}; ${look}`]);
+  }
+
+  lose(): void {
+    this.lost = true;
+    this.progress.unproven(this.alias);
   }
 
   /** Runs a step and keeps the view true. `note` tells what it came to. */
@@ -102,10 +125,7 @@ export class HostRun {
         this.progress.step(this.alias, step, 'cancelled');
       } else {
         const failure = failureView(error, step, this.alias);
-        if (isLeaseLost(error)) {
-          this.lost = true;
-          this.progress.unproven(this.alias);
-        }
+        if (isLeaseLost(error)) this.lose();
         this.progress.fail(failure);
         this.progress.step(this.alias, step, 'failed', `${failure.type}: ${failure.message}`);
       }

@@ -41,7 +41,7 @@ export async function restoreHost(run: HostRun, failedSha: string): Promise<void
     }
   } catch (error) {
     if (isLeaseLost(error)) {
-      run.lost = true;
+      run.lose();
       progress.fail(failureView(error, 'restore', alias));
       progress.step(alias, 'restore', 'failed', problemOf(error).message);
     } else {

@@ -117,7 +117,7 @@ export async function retakeLease(program: HostProgram, task: LeasedTask, run: s
  * Gives the lease back, and ends what was left running under it; nothing happens when it is somebody else's by now.
  * `before` are operations that are done first, in the same call.
  *
- * @returns `begun` when the operation `untouched` was among them and kept the lease
+ * @returns what the operation `untouched` said, when it was among them and the host knew better
  */
 export async function giveLease(
   program: HostProgram,
@@ -128,7 +128,8 @@ export async function giveLease(
   const give = ['give', task.number, task.deploy, Math.ceil(graceMs / 1000)];
   const [[operation, ...args] = give, ...then] = [...before, give];
   const answer = await program.call(task, { operation: String(operation), args, then, timeoutMs: graceMs + 30_000 });
-  return value(answer, 'begun') === undefined ? {} : { begun: true };
+  if (value(answer, 'begun') !== undefined) return { begun: true };
+  return value(answer, 'ended') === undefined ? {} : { ended: true };
 }
 
 export async function readLease(program: HostProgram, task: HostTask): Promise<LeaseState> {

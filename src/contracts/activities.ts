@@ -154,6 +154,8 @@ export interface Released {
    * host does not say), so it has to be put back.
    */
   begun?: true;
+  /** Before a Reset this deploy had changed the host, and then given its lease back, or lost it. */
+  ended?: true;
 }
 
 /** The activities of a deploy, one for each step, as the workflow sees them. */

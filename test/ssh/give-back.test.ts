@@ -84,6 +84,13 @@ describe('giving a lease back under a number that nobody knows', () => {
       assert.ok(!(await holds('fourth')));
     });
 
+    it('says so where it is gone and the host was changed under it', async () => {
+      await take('sixth');
+      mkdirSync(join(repository, '.git/deploy-by-commit/jobs/sixth.reset.0'));
+      await give('sixth');
+      assert.deepEqual(await asUntouched('sixth', 'another run'), { ended: true });
+    });
+
     it('takes a host that does not answer for changed after a Reset, and only then', async () => {
       const gone = new HostProgram(
         {

@@ -78,6 +78,15 @@ for (const shell of shells) {
       assert.deepEqual(await asked(), ['2', 'end']);
     });
 
+    it('is not given back as untouched when the host was changed and the lease is gone', async () => {
+      await take('a');
+      const asked = () => host.call('untouched', 'a').then((answer) => [answer.one('begun'), answer.one('ended')]);
+      await host.call('give', 1, 'a', 1);
+      assert.deepEqual(await asked(), [undefined, undefined]);
+      mkdirSync(join(host.state, 'jobs/a.reset.0'));
+      assert.deepEqual(await asked(), [undefined, 'a']);
+    });
+
     const begun = async () => (await retake('a', 1)).said.filter((line) => line.startsWith('begun'));
 
     it('is retaken with word of what its deploy had begun', async () => {

@@ -8,7 +8,7 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { failureOf } from '../../activities/run.ts';
-import type { Answer, DeployActivities, HostTask, LeasedTask } from '../../src/contracts/activities.ts';
+import type { Answer, DeployActivities, HostTask, LeasedTask, Released } from '../../src/contracts/activities.ts';
 import type { ErrorType, Problem } from '../../src/contracts/errors.ts';
 import type { Release, Snapshot } from '../../src/contracts/host.ts';
 import type { TargetConfig } from '../../src/contracts/target.ts';
@@ -45,6 +45,8 @@ export class HostModel {
   intact = false;
   /** What it knows, and after a Reset the deploy does not: the deploy had begun to change it. */
   begun = false;
+  /** The same, and that life of the deploy has given the lease back. */
+  ended = false;
 
   constructor(alias: string) {
     this.alias = alias;
@@ -261,15 +263,16 @@ export function modelActivities(modelOf: (target: string) => Model | undefined):
       return { sha: head, rules, services: services(running), warnings: [] };
     },
     async releaseLease(input) {
-      let begun = false;
+      let known: Released = {};
       await of(input).act('releaseLease', input, (host) => {
-        begun = host.begun && input.untouched === true;
-        if (begun) return;
+        if (input.untouched && host.begun) known = { begun: true };
+        if (input.untouched && host.ended) known = { ended: true };
+        if (known.begun || known.ended) return;
         if (input.closeSnapshots) host.openSnapshot = false;
         if (input.quarantine) host.quarantined.add(input.quarantine.sha);
         if (input.clearQuarantine) host.quarantined.delete(input.clearQuarantine);
       });
-      return begun ? { begun } : {};
+      return known;
     },
     async ask(input): Promise<Answer> {
       const { running } = await of(input).act('ask', input);

@@ -92,6 +92,21 @@ describe('a deploy that was reset to before it had changed a host', () => {
     assert.deepEqual([model.host().head, model.host().running], [oldSha, oldSha]);
   });
 
+  it('is superseded, and says nothing of what a host runs, where it had changed it and given it back', async () => {
+    for (const fault of [fails('CommandFailed'), aborted]) {
+      const model = new Model(['web-1', 'web-2']).on('fetch', async (call) => {
+        Object.assign(changed(model.host('web-2')), { begun: false, ended: true });
+        await fault(call);
+      });
+      const { outcome, report } = await lab.run(model);
+      assert.equal(outcome, 'superseded');
+      const [first, second] = report.hosts;
+      assert.deepEqual([first?.now, second?.now, second?.verified], [oldSha, undefined, false]);
+      assert.match(second?.warnings.join() ?? '', /had changed this host and ended here before it was reset/);
+      assert.deepEqual(model.ran('web-2'), ['inspect', 'releaseLease']);
+    }
+  });
+
   it('does nothing of it where the host was not changed', async () => {
     const model = new Model().on('fetch', fails('CommandFailed'));
     const { outcome } = await lab.run(model);

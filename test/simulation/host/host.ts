@@ -1,5 +1,5 @@
 import { Outnumbered } from '../../../activities/ssh/lease.ts';
-import type { LeasedTask } from '../../../src/contracts/activities.ts';
+import type { LeasedTask, Released } from '../../../src/contracts/activities.ts';
 import type { Release, Snapshot } from '../../../src/contracts/host.ts';
 import { DeployError } from '../../../src/domain/deploy-error.ts';
 import type { Leftover } from '../../../src/domain/leftover.ts';
@@ -104,9 +104,10 @@ export class Host {
   }
 
   /** As the operation `untouched`: whether the deploy has done more here than it knows after a Reset. */
-  hasBegun(deploy: string): boolean {
-    if (this.lease?.deploy !== deploy) return false;
-    return this.jobs.has(deploy, 'reset') || this.lease.restoring !== undefined;
+  knowsBetter(deploy: string): Released {
+    const changed = this.jobs.has(deploy, 'reset');
+    if (this.lease?.deploy !== deploy) return changed ? { ended: true } : {};
+    return changed || this.lease.restoring !== undefined ? { begun: true } : {};
   }
 
   /** 0 stands for whichever number it has. */

@@ -52,7 +52,13 @@ export const isForgotten = (trace: Closed, { alias }: Host): boolean =>
 
 /** A step of the deploy heard that the lease is not its own any more. */
 export const heardOfLoss = ({ world }: Closed, { alias }: Host) =>
-  world.answers.find(({ host, answer }) => host === alias && 'failed' in answer && answer.failed.type === 'LeaseLost');
+  world.answers.find(
+    ({ step, host, answer }) =>
+      host === alias &&
+      ('failed' in answer
+        ? answer.failed.type === 'LeaseLost'
+        : step === 'releaseLease' && 'completed' in answer && (answer.completed as Released).ended),
+  );
 
 /** Its lease was taken away while it was ours; or an earlier run of a deploy that was reset has given it back. */
 export const isRobbed = (trace: Closed, host: Host): boolean =>

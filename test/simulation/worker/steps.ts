@@ -1,6 +1,6 @@
 /** The forward activities on modelled hosts, each as the one of that name in `activities/`. */
 import { runtimeFor } from '../../../activities/deps.ts';
-import type { DeployActivities, Inspection, LeasedTask } from '../../../src/contracts/activities.ts';
+import type { DeployActivities, Inspection, LeasedTask, Released } from '../../../src/contracts/activities.ts';
 import type { RuleView } from '../../../src/contracts/deploy.ts';
 import type { Snapshot } from '../../../src/contracts/host.ts';
 import { DeployError } from '../../../src/domain/deploy-error.ts';
@@ -139,7 +139,8 @@ export const forward: Steps<'inspect' | 'fetch' | 'reset' | 'build' | 'start' | 
     const numberOf = () => (host.lease?.deploy === deploy ? host.lease.number : 0);
     const number = input.number === 0 && quarantine ? await run.call(host, numberOf) : input.number;
     const giving = async () => {
-      if (untouched && host.hasBegun(deploy)) return { begun: true as const };
+      const known: Released = untouched ? host.knowsBetter(deploy) : {};
+      if (known.begun || known.ended) return known;
       if (number > 0) {
         if (!host.requireLeaseOrStop(number)) return {};
         if (closeSnapshots) host.snapshots.delete(deploy);
