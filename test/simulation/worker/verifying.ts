@@ -61,7 +61,11 @@ async function untilSteady(
   const { deadlineMs, intervalMs, passes } = input.target.verify;
   const giveUpAt = world.clock.now + deadlineMs;
   for (let passed = 0; ; ) {
-    const seen = await run.call(host, () => look(host), { stoppable: true });
+    const underLease = () => {
+      host.requireLease(input);
+      return look(host);
+    };
+    const seen = await run.call(host, underLease, { stoppable: true });
     const { services, faults } = judged(seen);
     passed = faults.length === 0 ? passed + 1 : 0;
     run.say();
