@@ -114,6 +114,18 @@ stash() {
   if [ "$files $staged" = "$(git rev-parse 'HEAD^{tree}') $(git rev-parse 'HEAD^{tree}')" ]; then return; fi
   git commit-tree -p HEAD -p "$(git commit-tree -p HEAD -m "$1" "$staged")" -m "$1" "$files"
 }
+# What is there and neither in HEAD nor kept already, as $1 or by an earlier pass.
+keep_meanwhile() {
+  local saved known again=1 ref=refs/dbc/saved/$deploy-meanwhile
+  saved=$(stash "manual changes during deploy $deploy")
+  if [ -z "$saved" ]; then return 0; fi
+  for known in "$@" $(git for-each-ref --format='%(refname)' "$ref*"); do
+    if [ "$(trees "$known")" = "$(trees "$saved")" ]; then return 0; fi
+  done
+  while git rev-parse --quiet --verify "$ref" >/dev/null; do again=$((again + 1)) ref=refs/dbc/saved/$deploy-meanwhile-$again; done
+  create_ref "$ref" "$saved"
+}
+trees() { git rev-parse --quiet --verify "$1^{tree}" && git rev-parse --quiet --verify "$1^2^{tree}"; }
 in_submodules() { if [ -f .gitmodules ]; then git submodule --quiet foreach --recursive "$1"; fi; }
 update_submodules() { if [ -f .gitmodules ]; then git submodule update --init --recursive --force; fi; }
 # From the first byte that a checkout writes, changes in the tree are no longer a person's: so this is done once.
@@ -197,7 +209,10 @@ fi
 git ls-files --others --exclude-standard --directory | sed -n '1,50s/^/untracked /p' >&3
 `;
 
-/** Puts the checkout back to the snapshot: commit, branch, and the manual changes that were there. */
+/**
+ * Puts the checkout back to the snapshot: commit, branch, and the manual changes that were there. Its result: `kept REF`
+ * for what a person changed meanwhile.
+ */
 export const restoreCheckoutScript = (
   repository: RepositoryConfig,
   deploy: string,
@@ -208,21 +223,22 @@ export const restoreCheckoutScript = (
 ${checkoutFunctions}# After a Reset the deploy may not know it any more.
 if [ -z "$failed" ]; then failed=$(cat "$own/target" 2>/dev/null || true); fi
 ${putBack}${snapshot.deploy === deploy ? leaveUntouched : ''}keep_changes
-if ! [ -f "$own/meanwhile" ]; then
-  # Only a checkout that was finished can tell a person's edit from a half-written file.
-  if head_is "$failed"; then
-    saved=$(stash "manual changes during deploy $deploy")
-    if [ -n "$saved" ]; then create_ref "refs/dbc/saved/$deploy-meanwhile" "$saved"; fi
-  else
-    finish_checkout
-  fi
-  note meanwhile done
+# Only a checkout that was finished can tell a person's edit from a half-written file.
+if [ -f "$own/restored" ]; then
+  # An earlier pass had put all back.
+  keep_meanwhile ${quote(`refs/dbc/saved/${snapshot.deploy}`)}
+  rm "$own/restored"
+elif ! [ -f "$own/meanwhile" ]; then
+  if head_is "$failed"; then keep_meanwhile; else finish_checkout; fi
 fi
+note meanwhile done
 echo "Checking out $sha"
 set_aside "$sha"
 ${snapshot.branch === undefined ? 'git checkout --force --detach "$sha"' : `git checkout --force -B ${quote(snapshot.branch)} "$sha"`}
 ${restoreBranch(repository, snapshot)}update_submodules
 put_back ${quote(`refs/dbc/saved/${snapshot.deploy}`)}
+note restored done
+git for-each-ref --format='kept %(refname)' "refs/dbc/saved/$deploy-meanwhile*" >&3
 `;
 
 /** Where `reset` refused, or never came to its work, everything still is as it was. */

@@ -1,4 +1,4 @@
-import type { RestoreInput } from '../src/contracts/activities.ts';
+import type { RestoredCheckout, RestoreInput } from '../src/contracts/activities.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import { restoreCheckoutScript } from './git.ts';
 import type { Run } from './run.ts';
@@ -9,14 +9,15 @@ import { projectOf } from './steps.ts';
  * failed release, and leaves it nearer to the snapshot.
  */
 
-export async function restoreCheckout(_deps: Deps, input: RestoreInput, run: Run): Promise<void> {
+export async function restoreCheckout(_deps: Deps, input: RestoreInput, run: Run): Promise<RestoredCheckout> {
   const { target, snapshot, deploy, failedSha } = input;
-  await run.job(input, {
+  const { result } = await run.job(input, {
     name: part(input, 'checkout'),
     script: restoreCheckoutScript(target.repository, deploy, snapshot, failedSha),
     deadlineMs: target.timeouts.resetMs,
     onFailure: 'again',
   });
+  return { kept: [...result.matchAll(/^kept (.*)$/gm)].map((match) => match[1] ?? '') };
 }
 
 /** @returns the services whose image was gone and had to be built again */

@@ -71,7 +71,7 @@ async function restoreOnce(run: HostRun, failedSha: string, pass: number, giveUp
     startAttempted: attempted.has('start'),
     pass,
   };
-  await part(`git checkout ${shortSha(snapshot.sha)}`).restoreCheckout(input);
+  const checkedOut = await part(`git checkout ${shortSha(snapshot.sha)}`).restoreCheckout(input);
   const { rebuilt } = input.buildAttempted
     ? await part('put the old images back').restoreImages(input)
     : { rebuilt: [] };
@@ -82,7 +82,8 @@ async function restoreOnce(run: HostRun, failedSha: string, pass: number, giveUp
   });
 
   Object.assign(view, { now: sha, verified: true, rules, services });
-  view.warnings.push(...warnings);
+  const kept = (checkedOut?.kept ?? []).map((ref) => `what was changed by hand during the deploy is kept as ${ref}`);
+  view.warnings.push(...warnings, ...kept);
   run.settled = true;
   progress.step(alias, 'restore', 'done', `back on ${shortSha(sha)}, verified`);
 }

@@ -114,6 +114,12 @@ export interface RestoreInput extends LeasedTask {
   pass: number;
 }
 
+/** Histories from before this was told hold no result. */
+export interface RestoredCheckout {
+  /** Refs of what a person changed on the host during the deploy. */
+  kept: string[];
+}
+
 export interface RestoreVerifyInput extends RestoreInput {
   /** Services whose image was gone and was built again; theirs may have another ID. */
   rebuilt: string[];
@@ -170,7 +176,7 @@ export interface DeployActivities {
   record(input: RecordInput): Promise<Recorded>;
   /** Takes our own lease again with number + 1, and ends what still runs of the deploy. */
   retakeLease(input: LeasedTask): Promise<Retaken>;
-  restoreCheckout(input: RestoreInput): Promise<void>;
+  restoreCheckout(input: RestoreInput): Promise<RestoredCheckout>;
   restoreImages(input: RestoreInput): Promise<{ rebuilt: string[] }>;
   restoreServices(input: RestoreInput): Promise<void>;
   verifyRestored(input: RestoreVerifyInput): Promise<RestoreVerified>;

@@ -14,6 +14,8 @@ export interface Deploy {
   id: string;
   target: TargetName;
   lastRun: string;
+  /** Reset when an earlier run of it had begun to give its leases back: its hosts let no later run in. */
+  resetAtEnd?: true;
 }
 
 export interface Ended extends Deploy {
@@ -99,12 +101,23 @@ export class Deploys {
   /** To before one of its workflow tasks. `far`: 0 the first, 1 the last. */
   async reset(far: number): Promise<string> {
     const handle = this.handle('production');
+    const { runId: before } = await this.#within(30_000, () => handle.describe());
     const { events } = await this.#within(30_000, () => handle.fetchHistory());
     const tasks = (events ?? []).filter(({ workflowTaskCompletedEventAttributes: task }) => task);
     const { eventId } = tasks[Math.round(far * (tasks.length - 1))] ?? {};
     if (!eventId) return 'no workflow task to go back to';
     const runId = await this.#within(30_000, () => resetTo(this.#lane.client, handle.workflowId, eventId, 'chaos'));
+    const over = await this.#within(30_000, () => this.#isGivingBack(handle.workflowId, before));
+    const deploy = this.all.find(({ lastRun }) => lastRun === before);
+    if (over && deploy) deploy.resetAtEnd = true;
     return `to event ${String(eventId)}, goes on as ${runId}`;
+  }
+
+  async #isGivingBack(workflowId: string, runId: string): Promise<boolean> {
+    const { events } = await this.#lane.client.workflow.getHandle(workflowId, runId).fetchHistory();
+    return (events ?? []).some(
+      ({ activityTaskScheduledEventAttributes: scheduled }) => scheduled?.activityType?.name === 'releaseLease',
+    );
   }
 
   async ask(question: Question): Promise<InspectReport> {

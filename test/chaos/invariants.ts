@@ -69,7 +69,7 @@ function expectedOutcomes({ deploys, events, plan }: Seen): string[] {
   const happened = events.filter(({ began }) => began !== undefined);
   const did = (...names: string[]) =>
     happened.filter(({ what }) => 'actor' in what && names.includes(what.actor)).length;
-  return deploys.flatMap(({ id, report }) => {
+  return deploys.flatMap(({ id, report, resetAtEnd }) => {
     const { outcome } = report ?? {};
     const why = `${id} ended ${outcome}: ${JSON.stringify(report?.failure)}`;
     if (outcome === undefined) return did('terminate') > 0 ? [] : [`${id} was terminated by nobody`];
@@ -77,7 +77,7 @@ function expectedOutcomes({ deploys, events, plan }: Seen): string[] {
       return [`${why}, without a reason`];
     // A Reset may wake a deploy that is over, when another one has its host.
     const robbed = did('unlock', 'terminate') > 0 || (did('reset') > 0 && deploys.length > 1);
-    if (outcome === 'superseded' && !robbed) return [why];
+    if (outcome === 'superseded' && !robbed && !resetAtEnd) return [why];
     if (outcome === 'needs-operator' && did('abort', 'cancel') < 2) return [why];
     if (outcome === 'aborted' && did('abort', 'cancel') === 0) return [why];
     if (happened.length > 0 || plan.first.do === 'rollback') return [];

@@ -22,6 +22,9 @@ export function oneRelease(seen: Seen, host: number): string[] {
   }
   if (isUnclear(seen, host)) return say(found);
   const stopped = wasStoppedAfter(seen, host, view);
+  // An earlier run of the deploy had come to its end; the last one, which no host lets in, says nothing of it.
+  const untold = last.deploy.resetAtEnd && report.outcome === 'superseded' && view.now === undefined;
+  if (untold && now.head !== was.head) return say([...found, ...runs(plan.stage, now, report.commit ?? '', stopped)]);
   if (report.outcome === 'succeeded') {
     found.push(...runs(plan.stage, now, report.commit ?? '', stopped));
     if (!view.verified) found.push('it is not verified');

@@ -57,10 +57,28 @@ const job = (name: string, round = 0, status = '0') => ({
   ...{ deploy: 'deploy', name, round, status, started: true },
 });
 
+/** A deploy that a Reset woke when it had come to its end: no host lets it in, and it says nothing of them. */
+const resetAtEnd = (after: HostEvidence): Seen => {
+  const ended = report('superseded', { failure: { type: 'LeaseLost', message: 'it was taken away' } });
+  const hosts = ended.hosts.map(({ now: _, ...view }) => ({ ...view, verified: false }));
+  const deploy = { id: 'deploy', target: 'production' as const, lastRun: 'run', resetAtEnd: true as const };
+  const what = { actor: 'reset' as const, far: 1 };
+  return seen('superseded', {
+    after: [after],
+    deploys: [{ ...deploy, report: { ...ended, hosts } }],
+    events: [{ at: { step: 'releaseLease', ms: 0 }, what, began: 1 }],
+  });
+};
+
 describe('what chaos looks for', () => {
   it('is satisfied by a deploy that succeeded, and by one that was rolled back', () => {
     assert.deepEqual(brokenInvariants(seen('succeeded')), []);
     assert.deepEqual(brokenInvariants(seen('rolled-back')), []);
+  });
+
+  it('takes any whole release for right after a Reset of a deploy that had come to its end', () => {
+    assert.deepEqual(brokenInvariants(resetAtEnd(host(newSha))), []);
+    assert.deepEqual(brokenInvariants(resetAtEnd(host(oldSha))), []);
   });
 
   it('takes a command that a reboot killed for ended, though its process ID is given out anew', () => {
@@ -150,6 +168,11 @@ describe('what chaos looks for', () => {
       /ended needs-operator.*it does not start/,
     ],
     'a good commit that is rolled back for nothing': [seen('rolled-back', { plan }), /ended rolled-back/],
+    'half a release after a Reset at the end': [
+      resetAtEnd(host(newSha, { app: { commit: oldSha, health: 'PASS' } })),
+      /the application is/,
+    ],
+    'a third release after a Reset at the end': [resetAtEnd(host('c'.repeat(40))), /HEAD is/],
     'an edit that is nowhere': [
       seen('succeeded', { edits: [{ text: 'by hand', host: 0, before: true, places: [] }] }),
       /is nowhere/,

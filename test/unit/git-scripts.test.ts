@@ -446,6 +446,35 @@ describe('the scripts about the checkout', () => {
       assert.equal(onHost('show', 'refs/dbc/saved/d1-meanwhile:new.txt'), 'edited meanwhile');
     });
 
+    it('made between two passes of a restore are kept too, each under a name of its own, and told', () => {
+      write(host, { 'a.txt': 'edited' });
+      const before = picture();
+      pass(reset());
+      write(host, { 'new.txt': 'first' });
+      assert.equal(pass(restore()).result, 'kept refs/dbc/saved/d1-meanwhile\n');
+      for (const text of ['second', 'third']) {
+        write(host, { 'a.txt': text });
+        pass(restore());
+        assert.deepEqual(picture(), before);
+      }
+      const refs = ['meanwhile', 'meanwhile-2', 'meanwhile-3'].map((name) => `refs/dbc/saved/d1-${name}`);
+      assert.equal(pass(restore()).result, refs.map((ref) => `kept ${ref}\n`).join(''));
+      assert.deepEqual(
+        [`${refs[0]}:new.txt`, `${refs[1]}:a.txt`, `${refs[2]}:a.txt`].map((at) => onHost('show', at)),
+        ['first', 'second', 'third'],
+      );
+    });
+
+    it('are not what a pass left that was killed in the midst of its checkout', () => {
+      write(host, { 'a.txt': 'edited' });
+      pass(reset());
+      pass(restore());
+      rmSync(join(host, '.git/deploy-by-commit/snapshots/d1/restored'));
+      write(host, { 'a.txt': 'half-written' });
+      assert.equal(pass(restore()).result, '');
+      assert.equal(onHost('for-each-ref', 'refs/dbc/saved/d1-meanwhile*'), '');
+    });
+
     it('in the midst of a merge are kept as files', () => {
       onHost('-c', 'user.name=D', '-c', 'user.email=d@e', 'commit', '--quiet', '--allow-empty', '-m', 'local');
       write(host, { 'a.txt': 'a local\n' });

@@ -45,6 +45,8 @@ export class HostModel {
   intact = false;
   /** What it knows, and after a Reset the deploy does not: the deploy had begun to change it. */
   begun = false;
+  /** Refs of what a person changed during the deploy. */
+  keptMeanwhile: string[] = [];
   /** The same, and that life of the deploy has given the lease back. */
   ended = false;
 
@@ -248,9 +250,12 @@ export function modelActivities(modelOf: (target: string) => Model | undefined):
       });
       return { number: lease, ...(begun ? { begun: ['build', 'start'] } : {}) };
     },
-    restoreCheckout: restoring('restoreCheckout', (host, { sha }) => {
-      host.head = sha;
-    }),
+    async restoreCheckout(input) {
+      const { keptMeanwhile } = await of(input).act('restoreCheckout', input, (host) => {
+        host.head = input.snapshot.sha;
+      });
+      return { kept: keptMeanwhile };
+    },
     async restoreImages(input) {
       await of(input).act('restoreImages', input);
       return { rebuilt: [] };

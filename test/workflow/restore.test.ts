@@ -75,6 +75,17 @@ describe('a restore', () => {
     assert.match(report.hosts[0]?.warnings[0] ?? '', /verifyRestored on web-1 failed/);
   });
 
+  it('says where to find what a person changed during the deploy', async () => {
+    const model = failing();
+    model.host().keptMeanwhile = ['refs/dbc/saved/d1-meanwhile'];
+    const { outcome, report } = await lab.run(model);
+    assert.equal(outcome, 'rolled-back');
+    assert.match(
+      report.hosts[0]?.warnings.join() ?? '',
+      /changed by hand .* is kept as refs\/dbc\/saved\/d1-meanwhile/,
+    );
+  });
+
   it('of an aborted deploy that fails says RestoreFailed, because nothing else had failed', async () => {
     const model = new Model().on('build', aborted).on('restoreCheckout', fails('CommandFailed'));
     const { outcome, report, message } = await lab.run(model);

@@ -45,6 +45,7 @@ export const restoring: Steps<'retakeLease' | 'restoreCheckout' | 'restoreImages
       });
     };
     await again(run, input, 'checkout', world.host(input), command);
+    return { kept: [] };
   },
 
   async restoreImages(run, world, input) {
