@@ -43,12 +43,10 @@ export class HostModel {
   openSnapshot = false;
   /** What it runs is as it should be, so that deploying it again has nothing to build and to start. */
   intact = false;
-  /** What it knows, and after a Reset the deploy does not: the deploy had begun to change it. */
-  begun = false;
+  /** What it knows, and after a Reset the deploy does not: the deploy had begun to change it, or had ended here too. */
+  knows: Released = {};
   /** Refs of what a person changed during the deploy. */
   keptMeanwhile: string[] = [];
-  /** The same, and that life of the deploy has given the lease back. */
-  ended = false;
 
   constructor(alias: string) {
     this.alias = alias;
@@ -245,10 +243,10 @@ export function modelActivities(modelOf: (target: string) => Model | undefined):
       return { warnings: [] };
     },
     async retakeLease(input) {
-      const { lease, begun } = await of(input).act('retakeLease', input, (host) => {
+      const { lease, knows } = await of(input).act('retakeLease', input, (host) => {
         host.lease += 1;
       });
-      return { number: lease, ...(begun ? { begun: ['build', 'start'] } : {}) };
+      return { number: lease, ...(knows.begun ? { begun: ['build', 'start'] } : {}) };
     },
     async restoreCheckout(input) {
       const { keptMeanwhile } = await of(input).act('restoreCheckout', input, (host) => {
@@ -270,8 +268,7 @@ export function modelActivities(modelOf: (target: string) => Model | undefined):
     async releaseLease(input) {
       let known: Released = {};
       await of(input).act('releaseLease', input, (host) => {
-        if (input.untouched && host.begun) known = { begun: true };
-        if (input.untouched && host.ended) known = { ended: true };
+        if (input.untouched) known = host.knows;
         if (known.begun || known.ended) return;
         if (input.closeSnapshots) host.openSnapshot = false;
         if (input.quarantine) host.quarantined.add(input.quarantine.sha);

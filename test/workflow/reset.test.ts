@@ -13,7 +13,7 @@ describe('a deploy that was reset to before it had changed a host', () => {
     lab = await sharedLab();
   });
 
-  const changed = (host: HostModel) => Object.assign(host, { begun: true, head: newSha, running: newSha });
+  const changed = (host: HostModel) => Object.assign(host, { knows: { begun: true }, head: newSha, running: newSha });
   /** The host turns out to have been changed, and then this. */
   const changedThen =
     (then: Behaviour, alias?: string): Behaviour =>
@@ -95,7 +95,7 @@ describe('a deploy that was reset to before it had changed a host', () => {
   it('is superseded, and says nothing of what a host runs, where it had changed it and given it back', async () => {
     for (const fault of [fails('CommandFailed'), aborted]) {
       const model = new Model(['web-1', 'web-2']).on('fetch', async (call) => {
-        Object.assign(changed(model.host('web-2')), { begun: false, ended: true });
+        Object.assign(changed(model.host('web-2')), { knows: { ended: true } });
         await fault(call);
       });
       const { outcome, report } = await lab.run(model);
