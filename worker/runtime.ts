@@ -1,5 +1,4 @@
-import { setFlagsFromString } from 'node:v8';
-import { DefaultLogger, Runtime } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, type NativeConnectionOptions, Runtime } from '@temporalio/worker';
 
 let installed = false;
 
@@ -14,10 +13,6 @@ const failures = /^(?:Activity|Workflow) (?:failed|completed as failed|cancelled
 export function quietRuntime(log: (line: string) => void, { quietFailures = false } = {}): void {
   if (installed) return;
   installed = true;
-  // A worker waits more than it computes: V8 would let garbage grow to several times of what is used.
-  setFlagsFromString('--heap-growing-percent=30');
-  // For the threads that workflows run in; this one has its own already.
-  setFlagsFromString('--max-semi-space-size=2');
   Runtime.install({
     shutdownSignals: [],
     // The native part's warnings too, instead of past us to standard error.
@@ -30,4 +25,12 @@ export function quietRuntime(log: (line: string) => void, { quietFailures = fals
       log(`${new Date().toISOString()} ${level.toLowerCase()}: ${where ? `${where}: ` : ''}${message}${why}`);
     }),
   });
+}
+
+/**
+ * A worker's connection, without the compression that is the SDK's default: its buffers, for every call that is under
+ * way, would be most of what a host in flight costs in memory, and what we send is small.
+ */
+export function connectNative(options: NativeConnectionOptions): Promise<NativeConnection> {
+  return NativeConnection.connect({ ...options, grpcCompression: { codec: 'none' } });
 }

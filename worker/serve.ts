@@ -1,8 +1,7 @@
 import { Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { NativeConnection } from '@temporalio/worker';
 import { serverIdentity } from './holder.ts';
-import { quietRuntime } from './runtime.ts';
+import { connectNative, quietRuntime } from './runtime.ts';
 import { createWorker } from './worker.ts';
 
 export interface ServeOptions {
@@ -20,7 +19,7 @@ export async function serve(options: ServeOptions): Promise<{ stopped: Promise<v
   quietRuntime(log);
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
   const connection = await Connection.connect({ ...connectionOptions, connectTimeout: '10s' });
-  const native = await NativeConnection.connect(connectionOptions);
+  const native = await connectNative(connectionOptions);
   const server = { server: await serverIdentity(connection), embedded: false };
   const place = { native, connection, namespace, server };
   const { worker, close } = await createWorker({ ...rest, ...place, ...(version ? { version } : {}) });

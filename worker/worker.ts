@@ -9,6 +9,7 @@ import { configFile, resolveTarget } from '../src/config/load.ts';
 import type { LeaseHolder } from '../src/contracts/host.ts';
 import { taskQueue } from '../src/contracts/temporal.ts';
 import { workflowBundle } from './bundle.ts';
+import { keepHeapSmall } from './heap.ts';
 import { askHolderBy } from './holder.ts';
 
 export interface WorkerOptions {
@@ -67,5 +68,6 @@ export async function createWorker(options: WorkerOptions): Promise<{ worker: Wo
       ? { workerDeploymentOptions: { version, useWorkerVersioning: true, defaultVersioningBehavior: 'AUTO_UPGRADE' } }
       : {}),
   });
+  keepHeapSmall();
   return { worker, close: () => ssh.close() };
 }

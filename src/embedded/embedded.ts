@@ -2,9 +2,8 @@ import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
-import { NativeConnection } from '@temporalio/worker';
 import envPaths from 'env-paths';
-import { quietRuntime } from '../../worker/runtime.ts';
+import { connectNative, quietRuntime } from '../../worker/runtime.ts';
 import { createWorker } from '../../worker/worker.ts';
 import { type DevServer, runningServer, startDevServer } from './dev-server.ts';
 import { findTemporal } from './temporal-binary.ts';
@@ -46,7 +45,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     found?.server ?? (await startDevServer({ binary: (await findTemporal({ env, log })).path, stateDir, ui, log }));
   server.own();
   const connection = await Connection.connect({ address: server.address, connectTimeout: '10s' });
-  const native = await NativeConnection.connect({ address: server.address });
+  const native = await connectNative({ address: server.address });
   const { worker, close } = await createWorker({
     native,
     connection,

@@ -1,6 +1,6 @@
 import { ApplicationFailure, Client, Connection, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { DeployReport, DeployRequest, DeployView, Phase } from '../../src/contracts/deploy.ts';
 import {
   abortSignal,
@@ -10,7 +10,7 @@ import {
   taskQueue,
   WorkflowType,
 } from '../../src/contracts/temporal.ts';
-import { quietRuntime } from '../../worker/runtime.ts';
+import { connectNative, quietRuntime } from '../../worker/runtime.ts';
 import { createTimeSkipping, startTemporal } from '../lab/temporal.ts';
 import { workflowBundle } from './bundle.ts';
 import { type Model, modelActivities } from './model.ts';
@@ -66,7 +66,7 @@ export class Lab {
     const { address } = temporal;
     const connection = await Connection.connect({ address });
     quietRuntime(() => {});
-    const native = await NativeConnection.connect({ address });
+    const native = await connectNative({ address });
     return Lab.on(new Client({ connection, identity: 'client' }), native, async () => {
       await native.close();
       await connection.close();

@@ -12,6 +12,8 @@ export interface ServeFlags extends OutputFlags {
 /** `dbc serve`: a worker for an existing Temporal; with `--dev` also a private Temporal with its UI. */
 export async function serve(terminal: Terminal, flags: ServeFlags): Promise<ExitCode> {
   const { config = defaultConfig, dev } = flags;
+  const { keepHeapSmall } = await import('../../../worker/heap.ts');
+  keepHeapSmall();
   const log = (line: string): void => terminal.note(line);
   const { loadConfigFile } = await import('../../config/load.ts');
   const { targets } = await loadConfigFile(config);
