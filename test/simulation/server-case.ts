@@ -36,7 +36,7 @@ export function differences(virtual: Trace, server: Trace): string[] {
 function outlineOf({ report, closeType, world }: Trace): object {
   const hosts = world.hosts.map(({ machine, quarantined, releases, lease, snapshots }) => ({
     ...machine.state(),
-    quarantined: [...quarantined],
+    quarantined: [...quarantined.keys()],
     releases: releases.map(({ sha }) => sha.slice(0, 3)),
     isOurs: lease?.deploy === world.deploy,
     open: snapshots.has(world.deploy),

@@ -79,7 +79,7 @@ export class World {
     for (const host of this.hosts) {
       const now = host.machine.state();
       next.atStart.set(host.alias, now);
-      next.quarantinedAtStart.set(host.alias, new Set(host.quarantined));
+      next.quarantinedAtStart.set(host.alias, new Set(host.quarantined.keys()));
       const left = this.#leavesHalfChanged(host);
       if (left) this.leftHalfChanged.add(host.alias);
       next.before.set(host.alias, (left && this.before.get(host.alias)) || now);
@@ -133,12 +133,12 @@ export class World {
       ...release(sha, `2025-12-0${day + 1}T00:00:00.000Z`),
       images: this.imagesOf(sha),
     }));
-    if (setup.newIsQuarantined) host.quarantined.add(newSha);
+    if (setup.newIsQuarantined) host.quarantined.set(newSha, 'earlier');
     if (setup.holder === 'living') Object.assign(host, { highest: 3, lease: { number: 3, deploy: 'living' } });
     else if (setup.leftover !== 'none') this.#leaveOver(host, setup);
     else if (setup.holder === 'dead') Object.assign(host, { highest: 3, lease: { number: 3, deploy: 'dead' } });
     this.atStart.set(host.alias, machine.state());
-    this.quarantinedAtStart.set(host.alias, new Set(host.quarantined));
+    this.quarantinedAtStart.set(host.alias, new Set(host.quarantined.keys()));
     return host;
   }
 

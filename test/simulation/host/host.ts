@@ -33,7 +33,8 @@ export class Host {
   /** `refs/dbc/saved/DEPLOY`: whether a person's changes are in it. Never pruned. */
   readonly saved = new Map<string, boolean>();
   releases: Release[] = [];
-  readonly quarantined = new Set<string>();
+  /** Commit → the deploy that put it there. */
+  readonly quarantined = new Map<string, string>();
   /** Deploys that have had the lease and never get it again. */
   readonly #ended = new Set<string>();
   diskIsLow = false;

@@ -14,7 +14,9 @@ function onHost(trace: Closed, host: Host): string[] {
   // Images that vanish, and services that somebody stops: nobody can tell that from a release's fault.
   if (world.script.came.has('images go') || world.servicesWereStopped) return [];
   const was = world.quarantinedAtStart.get(alias) ?? new Set();
-  const added = [...host.quarantined].filter((sha) => !was.has(sha));
+  // The last call of a deploy that was terminated may reach the host after the next one has begun.
+  const ours = [...host.quarantined].filter(([, deploy]) => deploy === world.deploy).map(([sha]) => sha);
+  const added = ours.filter((sha) => !was.has(sha));
   const wasRunning = world.before.get(alias)?.head;
   const fault = itsFault(trace);
   // Where the host that failed was taken away, nobody can tell whose fault it was.

@@ -149,7 +149,7 @@ export const forward: Steps<'inspect' | 'fetch' | 'reset' | 'build' | 'start' | 
           await host.give(number, deploy, target.timeouts.graceMs);
           throw new DeployError('CommandFailed', `${host.alias}: the quarantine cannot be written`);
         }
-        if (quarantine) host.quarantined.add(quarantine.sha);
+        if (quarantine) host.quarantined.set(quarantine.sha, deploy);
       }
       await host.give(number, deploy, target.timeouts.graceMs);
       return {};
@@ -186,7 +186,7 @@ async function keepSnapshot(
     head,
     services: views,
     releases: [...host.releases],
-    quarantined: [...host.quarantined],
+    quarantined: [...host.quarantined.keys()],
   };
   const as = (snapshot: Snapshot) => ({
     ...seen,
