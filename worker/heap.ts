@@ -2,8 +2,9 @@ import { setFlagsFromString } from 'node:v8';
 
 /**
  * Lets V8 collect garbage earlier than it would: a worker waits more than it computes, and what stood in a busy minute is
- * not given back for long. To be called before the code of the worker is loaded, whose loading takes the most room, and
- * again when its threads are there, because each new one sets the growth of young objects' room back to 2.
+ * not given back for long. To be called before a worker makes its threads, which begin with what holds then, and again when
+ * they are there, because each new one sets the growth of young objects' room back to 2. A process that is nothing but a
+ * worker calls it before it loads the worker's code as well: loading takes the most room.
  */
 export function keepHeapSmall(): void {
   setFlagsFromString('--heap-growing-percent=30');

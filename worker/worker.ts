@@ -48,6 +48,7 @@ export async function createWorker(options: WorkerOptions): Promise<{ worker: Wo
     askHolder: askHolderBy(new Client({ connection, namespace }), server),
     loadTarget: async (name) => resolveTarget(await readConfig(), name, env),
   });
+  keepHeapSmall();
   const worker = await Worker.create({
     connection: native,
     namespace,
