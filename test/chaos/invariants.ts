@@ -1,5 +1,6 @@
 /** What must hold after every round, whatever happened in it. Each broken one is a sentence. */
 import type { DeployReport } from '../../src/contracts/deploy.ts';
+import { mayKeepLease } from '../lab/kept-lease.ts';
 import { secret } from './application.ts';
 import type { HostEvidence } from './evidence.ts';
 import { abortIsFinal, noOverlap, once } from './once.ts';
@@ -47,9 +48,7 @@ function nothingLeft(seen: Seen, host: number): string[] {
   const now = seen.after[host];
   if (!now) return [];
   const views = seen.deploys.flatMap(({ report }) => report?.hosts[host] ?? []);
-  const kept = views.some(({ warnings }) =>
-    warnings.some((each) => /lease was (not given back|taken is not known)/.test(each)),
-  );
+  const kept = views.some(({ warnings }) => mayKeepLease(warnings));
   const terminated = seen.deploys.some(({ report }) => report === undefined);
   if (kept || terminated) return [];
   const open = isUnclear(seen, host);

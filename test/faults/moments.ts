@@ -150,7 +150,11 @@ async function midBuild(ec2: Ec2Host, handle?: WorkflowHandle): Promise<Held> {
         return container !== '' || !(await isBuilding(handle));
       };
       await until(isThere, { timeoutMs: 60_000, what: 'the image is being built again' });
-      if (container !== '') await ec2.docker('exec', container, 'touch', '/go');
+      if (container === '') return;
+      await ec2.docker('exec', container, 'touch', '/go').catch(async (error: unknown) => {
+        // A build that was ended may go only now.
+        if ((await building(ec2)) === container) throw error;
+      });
     },
   };
 }

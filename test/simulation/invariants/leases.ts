@@ -1,3 +1,4 @@
+import { mayKeepLease } from '../../lab/kept-lease.ts';
 import type { Host } from '../host/host.ts';
 import type { Closed } from '../invariants.ts';
 import { heardOfLoss, isForgotten, isGiven, isRobbed, isTouched, viewOf } from './state.ts';
@@ -15,9 +16,7 @@ function lease(trace: Closed, host: Host): string[] {
   const { alias } = host;
   if (isRobbed(trace, host)) return host.lease?.deploy === deploy ? [`the lease of ${alias} was taken back`] : [];
   if (host.lease?.deploy !== deploy) return [];
-  const said = viewOf(trace, host).warnings.some((warning) =>
-    /lease was (not given back|taken is not known)/.test(warning),
-  );
+  const said = mayKeepLease(viewOf(trace, host).warnings);
   return [
     ...(said ? [] : [`the lease of ${alias} is left behind, and nobody says so`]),
     ...(said && !isDisturbed(trace, host) ? [`the lease of ${alias} is left behind, and nothing was in the way`] : []),
