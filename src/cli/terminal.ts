@@ -72,11 +72,19 @@ export class Terminal {
   }
 }
 
-/** Nobody reads any more (`dbc logs … | head`, a closed terminal): what is still to say is dropped, the work goes on. */
-export function surviveClosedPipes(streams: NodeJS.WriteStream[] = [process.stdout, process.stderr]): void {
-  for (const stream of streams) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
-    });
-  }
+/** Nobody reads any more: `dbc logs … | head`, a closed terminal, a parent that died with our words unread. */
+const unread = new Set(['EPIPE', 'EIO', 'ECONNRESET']);
+
+/**
+ * What cannot be written is dropped, and the work goes on: a deploy must be put back though nobody listens, or the disk of
+ * its log is full. Only the latter is worth saying, once, where there is still somewhere to say it.
+ */
+export function surviveClosedPipes({ stdout, stderr }: Pick<NodeJS.Process, 'stdout' | 'stderr'> = process): void {
+  let said = false;
+  stderr.on('error', () => {});
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (said || unread.has(error.code ?? '')) return;
+    said = true;
+    stderr.write(`What is still to say cannot be written to standard output: ${error.message}\n`);
+  });
 }
