@@ -105,7 +105,9 @@ export async function resultOf(server: Server, deploy: DeployRef, options: Resul
   for (;;) {
     const asked = Date.now();
     try {
-      const end = await endOf(server.client.workflow.getHandle(deploy.workflowId, runId).result());
+      const ended = () => endOf(server.client.workflow.getHandle(deploy.workflowId, runId).result());
+      // Given up with the signal: what still waits when the connection is closed would be tried again on it.
+      const end = await (signal ? server.connection.withAbortSignal(signal, ended) : ended());
       const successor = end.report ? undefined : await successorOf(server, deploy, runId);
       if (!successor) return end;
       runId = successor;

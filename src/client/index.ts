@@ -9,7 +9,7 @@ import { type ListedDeploy, listDeploys } from './deploys.ts';
 import { type FollowOptions, follow, type Moment, resultOf } from './follow.ts';
 import { type AskOptions, askHosts } from './inspect.ts';
 import { type DeployRef, type End, type Status, statusOf } from './progress.ts';
-import { type ConnectOptions, connectServer, type Server } from './server.ts';
+import { type ConnectOptions, closeServer, connectServer, type Server } from './server.ts';
 import { type SetupState, serverVersion, setup, setupState } from './setup.ts';
 import { type StartOptions, startDeploy } from './start.ts';
 
@@ -85,7 +85,7 @@ export class DeployClient {
     return serverVersion(this.#server);
   }
 
-  async close(): Promise<void> {
-    await this.#server.connection.close();
+  close(): Promise<void> {
+    return closeServer(this.#server);
   }
 }

@@ -17,6 +17,8 @@ export interface Server {
   connection: Connection;
   address: string;
   namespace: string;
+  /** Questions that have no answer yet. */
+  readonly open: Set<Promise<unknown>>;
 }
 
 /** `connect` would also ask for the server's version and capabilities, for which nobody waits here. */
@@ -38,7 +40,7 @@ export async function connectServer(options: ConnectOptions = {}): Promise<Serve
       address,
     }) as OpenedConnection;
     await connection.untilReady(Date.now() + (options.timeoutMs ?? 6000));
-    return { client: new Client({ connection, namespace }), connection, address, namespace };
+    return { client: new Client({ connection, namespace }), connection, address, namespace, open: new Set() };
   } catch (error) {
     throw asClientError(error, { address, namespace });
   }
@@ -46,11 +48,24 @@ export async function connectServer(options: ConnectOptions = {}): Promise<Serve
 
 /** Asks the server within a deadline, so that a dead one is noticed. Milliseconds. */
 export async function ask<T>(server: Server, request: () => Promise<T>, deadlineMs = 5000): Promise<T> {
+  const question = server.connection.withDeadline(Date.now() + deadlineMs, request);
+  server.open.add(question);
   try {
-    return await server.connection.withDeadline(Date.now() + deadlineMs, request);
+    return await question;
   } catch (error) {
     throw asClientError(error, server);
+  } finally {
+    server.open.delete(question);
   }
+}
+
+/**
+ * Closes the connection once every question has its answer, or its deadline is over: the SDK tries a failed call again from
+ * a timer, and on a closed connection that throws where nobody can catch it, so that Node ends the process.
+ */
+export async function closeServer({ connection, open }: Server): Promise<void> {
+  await Promise.allSettled(open);
+  await connection.close();
 }
 
 /** gRPC's status codes that matter here. */
