@@ -32,6 +32,7 @@ const cells = new Set([
   'terminated, is put back by the next deploy when that fails in record',
   'robbed of its lease by dbc unlock --force, is touched no more in restore, as it verifies',
   'taken over by an embedded deploy, is left to it in mid-build',
+  'taken over by an embedded deploy while Temporal is down, is left to it when Temporal comes back in restore, as it starts the services',
 
   'a wall clock that jumps back by years in verify',
   'a wall clock that jumps forward by years in restore, as it retakes the lease',

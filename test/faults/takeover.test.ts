@@ -5,10 +5,11 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { reportOf } from '../e2e/stage.ts';
+import { composeUp } from '../lab/compose-commands.ts';
 import { needs } from '../lab/needs.ts';
 import { startFails } from '../lab/tiny-compose-application.ts';
 import { isMutating } from '../lab/trace.ts';
-import { dbc } from '../unit/dbc-process.ts';
+import { dbc, startDbc } from '../unit/dbc-process.ts';
 import { chosen } from './chosen.ts';
 import { assertOneRelease, assertSame, evidence } from './evidence.ts';
 import { enter, type Moment, moments, seams } from './moments.ts';
@@ -88,23 +89,52 @@ describe('a host whose deploy is gone', function () {
     await assertOneRelease(stage.ec2, next);
   }
 
+  /** A timer cannot be held: it has to last until the other deploy has come. */
+  const longEnough = ({ step }: Moment) => ({
+    ...(step === 'wait' ? { wait: '30s' } : {}),
+    timeouts: { inspect: '3m' },
+  });
+  /** As somebody without the Temporal of this deploy starts one: the command, and its environment. */
+  const embedded = (commit: string, ...flags: string[]): Parameters<typeof dbc> => [
+    ['deploy', 'production', '--embedded', '--config', stage.configPath, '--commit', commit, ...flags],
+    { XDG_DATA_HOME: join(stage.dir, 'data') },
+  ];
+
   for (const moment of moments) {
     const title = 'taken over by an embedded deploy, is left to it';
     if (!chosen(title, moment.title)) continue;
     it(`${title} (${moment.title})`, async () => {
-      // A timer cannot be held: it has to last until the other deploy has come.
-      const wait = moment.step === 'wait' ? { wait: '30s' } : {};
-      const { handle, held } = await enter(stage, moment, { ...wait, timeouts: { inspect: '3m' } });
+      const { handle, held } = await enter(stage, moment, longEnough(moment));
       const next = await stage.commit();
-      const env = { XDG_DATA_HOME: join(stage.dir, 'data') };
-      const deploy = ['deploy', 'production', '--embedded', '--config', stage.configPath];
-      const refused = await dbc([...deploy, '--commit', next], env);
+      const refused = await dbc(...embedded(next));
       assert.equal(refused.code, 4, refused.stderr);
-      const { code, stderr } = await dbc([...deploy, '--commit', next, '--force-takeover'], env);
+      const { code, stderr } = await dbc(...embedded(next, '--force-takeover'));
       assert.equal(code, 0, stderr);
       await held.open();
       const report = await reportOf(handle);
       assert.equal(report.outcome, 'superseded', JSON.stringify([report.failure, report.hosts[0]?.steps]));
+      await assertOneRelease(stage.ec2, next);
+    });
+  }
+
+  for (const moment of moments) {
+    const title = 'taken over by an embedded deploy while Temporal is down, is left to it when Temporal comes back';
+    if (!chosen(title, moment.title)) continue;
+    it(`${title} (${moment.title})`, async () => {
+      const { handle, held } = await enter(stage, moment, longEnough(moment));
+      const next = await stage.commit();
+      await stage.temporal.kill9();
+      const gate = stage.ec2.gates.hold(composeUp);
+      const rescue = startDbc(...embedded(next, '--force-takeover'));
+      await Promise.race([gate.reached(), rescue.done]);
+      await stage.temporal.restart();
+      await held.open();
+      // The cluster's deploy goes on while the other one is in the midst of its work, and has to leave it alone.
+      const report = await reportOf(handle);
+      assert.equal(report.outcome, 'superseded', JSON.stringify([report.failure, report.hosts[0]?.steps]));
+      gate.open();
+      const { code, stderr } = await rescue.done;
+      assert.equal(code, 0, stderr);
       await assertOneRelease(stage.ec2, next);
     });
   }
