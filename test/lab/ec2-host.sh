@@ -117,11 +117,11 @@ boot() {
   echo $! >"$d/pid"
   local i
   for ((i = 0; i < 300; i++)); do
-    if [ -S "$(host_root)/run/docker.sock" ] && sshd_listens; then break; fi
+    if [ -S "$(host_root)/run/docker.sock" ] && sshd_answers; then break; fi
     [ -d "/proc/$(cat "$d/pid")" ] || break
     sleep 0.05
   done
-  on_engine docker version >/dev/null 2>&1 && return
+  docker_answers && return
   echo "host $n did not boot" >&2
   tail -n 5 "$d"/*.log >&2
   return 1
@@ -160,11 +160,13 @@ restarted() {
 
 restart() {
   on_host bash "$0" restarted "$n" "$1"
-  until on_engine docker version >/dev/null 2>&1 && sshd_listens; do sleep 0.05; done
+  # The other one may be frozen.
+  until "${1}_answers"; do sleep 0.05; done
 }
 
+docker_answers() { on_engine docker version >/dev/null 2>&1; }
 # Asked on the host itself, since it may be cut off.
-sshd_listens() { nsenter --net="/run/netns/$ns" bash -c ': </dev/tcp/127.0.0.1/22' 2>/dev/null; }
+sshd_answers() { nsenter --net="/run/netns/$ns" bash -c ': </dev/tcp/127.0.0.1/22' 2>/dev/null; }
 host_pid() { [ -f "$d/pid" ] && cut -d' ' -f1 "/proc/$(cat "$d/pid")/task/$(cat "$d/pid")/children" 2>/dev/null; }
 host_root() { echo "/proc/$(host_pid)/root"; }
 on_host() { nsenter -t "$(host_pid)" -m -p -n "$@"; }
