@@ -4,12 +4,13 @@
  */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import type { WorkflowHandle } from '@temporalio/client';
 import { reportOf } from '../e2e/stage.ts';
 import { composeUp } from '../lab/compose-commands.ts';
 import { needs } from '../lab/needs.ts';
 import { startFails } from '../lab/tiny-compose-application.ts';
 import { isMutating } from '../lab/trace.ts';
-import { dbc, startDbc } from '../unit/dbc-process.ts';
+import { type Running, startDbc } from '../unit/dbc-process.ts';
 import { chosen } from './chosen.ts';
 import { assertOneRelease, assertSame, evidence } from './evidence.ts';
 import { enter, type Moment, moments, seams } from './moments.ts';
@@ -29,13 +30,20 @@ describe('a host whose deploy is gone', function () {
     await putInOrder(stage, { deploy: this.currentTest?.state === 'failed' });
   });
 
-  const rows: [title: string, test: (moment: Moment) => Promise<void>][] = [
-    ['terminated, takes the next deploy', terminatedThenGood],
-    ['terminated, is put back by the next deploy when that fails', terminatedThenBad],
-    ['robbed of its lease by dbc unlock --force, is touched no more', unlocked],
+  const all = [...moments, ...seams];
+  const rows: [title: string, test: (moment: Moment) => Promise<void>, strikes: Moment[]][] = [
+    ['terminated, takes the next deploy', terminatedThenGood, all],
+    ['terminated, is put back by the next deploy when that fails', terminatedThenBad, all],
+    ['robbed of its lease by dbc unlock --force, is touched no more', unlocked, all],
+    ['taken over by an embedded deploy, is left to it', takenOver, moments],
+    [
+      'taken over by an embedded deploy while Temporal is down, is left to it when Temporal comes back',
+      takenOverWhileDown,
+      moments,
+    ],
   ];
-  for (const [title, test] of rows) {
-    for (const moment of [...moments, ...seams]) {
+  for (const [title, test, strikes] of rows) {
+    for (const moment of strikes) {
       if (chosen(title, moment.title)) it(`${title} (${moment.title})`, () => test(moment));
     }
   }
@@ -75,8 +83,7 @@ describe('a host whose deploy is gone', function () {
     const done = stage.ec2.trace.read().length;
     // A command was ended; a reading or a call goes on, and has to find out.
     if (!moment.job) await held.open();
-    const report = await reportOf(handle);
-    assert.equal(report.outcome, 'superseded', JSON.stringify([report.failure, report.hosts[0]?.steps]));
+    await superseded(handle);
     await held.open();
     const after = stage.ec2.trace.read().slice(done);
     assert.deepEqual(
@@ -89,53 +96,48 @@ describe('a host whose deploy is gone', function () {
     await assertOneRelease(stage.ec2, next);
   }
 
-  /** A timer cannot be held: it has to last until the other deploy has come. */
-  const longEnough = ({ step }: Moment) => ({
-    ...(step === 'wait' ? { wait: '30s' } : {}),
-    timeouts: { inspect: '3m' },
-  });
-  /** As somebody without the Temporal of this deploy starts one: the command, and its environment. */
-  const embedded = (commit: string, ...flags: string[]): Parameters<typeof dbc> => [
-    ['deploy', 'production', '--embedded', '--config', stage.configPath, '--commit', commit, ...flags],
-    { XDG_DATA_HOME: join(stage.dir, 'data') },
-  ];
+  /** Until it is held; a timer cannot be, and has to last until the other deploy has come. */
+  const enterForLong = (moment: Moment) =>
+    enter(stage, moment, { ...(moment.step === 'wait' ? { wait: '30s' } : {}), timeouts: { inspect: '3m' } });
 
-  for (const moment of moments) {
-    const title = 'taken over by an embedded deploy, is left to it';
-    if (!chosen(title, moment.title)) continue;
-    it(`${title} (${moment.title})`, async () => {
-      const { handle, held } = await enter(stage, moment, longEnough(moment));
-      const next = await stage.commit();
-      const refused = await dbc(...embedded(next));
-      assert.equal(refused.code, 4, refused.stderr);
-      const { code, stderr } = await dbc(...embedded(next, '--force-takeover'));
-      assert.equal(code, 0, stderr);
-      await held.open();
-      const report = await reportOf(handle);
-      assert.equal(report.outcome, 'superseded', JSON.stringify([report.failure, report.hosts[0]?.steps]));
-      await assertOneRelease(stage.ec2, next);
-    });
+  /** As somebody without the Temporal of this deploy starts one. */
+  function startEmbedded(commit: string, ...flags: string[]): Running {
+    const command = ['deploy', 'production', '--embedded', '--config', stage.configPath, '--commit', commit];
+    return startDbc([...command, ...flags], { XDG_DATA_HOME: join(stage.dir, 'data') });
   }
 
-  for (const moment of moments) {
-    const title = 'taken over by an embedded deploy while Temporal is down, is left to it when Temporal comes back';
-    if (!chosen(title, moment.title)) continue;
-    it(`${title} (${moment.title})`, async () => {
-      const { handle, held } = await enter(stage, moment, longEnough(moment));
-      const next = await stage.commit();
-      await stage.temporal.kill9();
-      const gate = stage.ec2.gates.hold(composeUp);
-      const rescue = startDbc(...embedded(next, '--force-takeover'));
-      await Promise.race([gate.reached(), rescue.done]);
-      await stage.temporal.restart();
-      await held.open();
-      // The cluster's deploy goes on while the other one is in the midst of its work, and has to leave it alone.
-      const report = await reportOf(handle);
-      assert.equal(report.outcome, 'superseded', JSON.stringify([report.failure, report.hosts[0]?.steps]));
-      gate.open();
-      const { code, stderr } = await rescue.done;
-      assert.equal(code, 0, stderr);
-      await assertOneRelease(stage.ec2, next);
-    });
+  async function superseded(handle: WorkflowHandle): Promise<void> {
+    const report = await reportOf(handle);
+    assert.equal(report.outcome, 'superseded', JSON.stringify([report.failure, report.hosts[0]?.steps]));
+  }
+
+  async function takenOver(moment: Moment): Promise<void> {
+    const { handle, held } = await enterForLong(moment);
+    const next = await stage.commit();
+    const refused = await startEmbedded(next).done;
+    assert.equal(refused.code, 4, refused.stderr);
+    const { code, stderr } = await startEmbedded(next, '--force-takeover').done;
+    assert.equal(code, 0, stderr);
+    await held.open();
+    await superseded(handle);
+    await assertOneRelease(stage.ec2, next);
+  }
+
+  async function takenOverWhileDown(moment: Moment): Promise<void> {
+    const { handle, held } = await enterForLong(moment);
+    const next = await stage.commit();
+    await stage.temporal.kill9();
+    const gate = stage.ec2.gates.hold(composeUp);
+    const rescue = startEmbedded(next, '--force-takeover');
+    const early = await Promise.race([gate.reached(), rescue.done]);
+    assert.equal(early, undefined, rescue.said());
+    await stage.temporal.restart();
+    await held.open();
+    // The cluster's deploy goes on while the other one is in the midst of its work, and has to leave it alone.
+    await superseded(handle);
+    gate.open();
+    const { code, stderr } = await rescue.done;
+    assert.equal(code, 0, stderr);
+    await assertOneRelease(stage.ec2, next);
   }
 });
