@@ -1,5 +1,16 @@
 import { ErrorType } from '../contracts/errors.ts';
-import type { EnvConfig, HealthRule, HostConfig, RuntimeConfig, SshConfig, TargetConfig } from '../contracts/target.ts';
+import type {
+  EnvConfig,
+  HealthRule,
+  HooksConfig,
+  HostConfig,
+  MonitorConfig,
+  NotifyChannel,
+  RepositoryConfig,
+  RuntimeConfig,
+  SshConfig,
+  TargetConfig,
+} from '../contracts/target.ts';
 import { DeployError } from '../domain/deploy-error.ts';
 import { parseDuration } from '../domain/duration.ts';
 import type { HostAddress } from './host-address.ts';
@@ -26,9 +37,10 @@ export function resolveTarget(config: Config, name: string, env: Environment): T
     name,
     hosts: resolveHosts(config, name, target.hosts, env),
     ssh: resolveSsh(target.ssh),
-    repository: { ...withoutUndefined(repository), path: repository.path.replace(/(?<=.)\/+$/, '') },
+    repository: { ...resolveRepository(repository), path: repository.path.replace(/(?<=.)\/+$/, '') },
     runtime: resolveRuntime(target),
     ...(target.env === undefined ? {} : { env: target.env satisfies EnvConfig }),
+    ...some('hooks', resolveHooks(target.hooks)),
     waitMs: ms(String(target.wait)),
     health: target.health.map(
       ({ name: check, url, from, timeout, expect }): HealthRule => ({
@@ -40,6 +52,13 @@ export function resolveTarget(config: Config, name: string, env: Environment): T
       }),
     ),
     verify: { deadlineMs: ms(verify.deadline), intervalMs: ms(verify.interval), passes: verify.passes },
+    ...positive('recoveryMs', ms(String(target.recovery))),
+    ...(target.database === undefined ? {} : { database: target.database }),
+    ...positive('bakeMs', ms(String(target.bake))),
+    ...(target.ports.local.length + target.ports.public.length > 0 ? { ports: target.ports } : {}),
+    ...(target.notify.length > 0 ? { notify: target.notify.map((each): NotifyChannel => withoutUndefined(each)) } : {}),
+    ...(target.monitor === undefined ? {} : { monitor: resolveMonitor(target.monitor) }),
+    ...(target.drill === undefined ? {} : { drill: target.drill }),
     timeouts: {
       inspectMs: ms(timeouts.inspect),
       fetchMs: ms(timeouts.fetch),
@@ -145,6 +164,28 @@ function resolveRuntime({ compose, commands }: TargetFile): RuntimeConfig {
     pull,
   };
 }
+
+/** Only what is not the default, so that a deploy's history is no longer than what was configured. */
+function resolveRepository({ source, clone, ...rest }: TargetFile['repository']): RepositoryConfig {
+  return { ...withoutUndefined(rest), ...(source === 'push' ? { source, clone: clone ?? '.' } : {}) };
+}
+
+function resolveHooks(hooks: TargetFile['hooks']): HooksConfig {
+  return Object.fromEntries(
+    Object.entries(hooks).flatMap(([name, hook]) =>
+      hook === undefined ? [] : [[name, { run: hook.run, timeoutMs: ms(hook.timeout) }]],
+    ),
+  );
+}
+
+function resolveMonitor({ every, rollback }: NonNullable<TargetFile['monitor']>): MonitorConfig {
+  return { everyMs: ms(every), ...(rollback === undefined ? {} : { rollbackAfter: rollback.after }) };
+}
+
+const some = <K extends string, T extends object>(key: K, value: T) =>
+  (Object.keys(value).length > 0 ? { [key]: value } : {}) as { [_ in K]?: T };
+const positive = <K extends string>(key: K, value: number) =>
+  (value > 0 ? { [key]: value } : {}) as { [_ in K]?: number };
 
 /** The schema has checked every duration before. */
 const ms = (duration: string): number => parseDuration(duration) ?? 0;

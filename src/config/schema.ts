@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { notifyEvents } from '../contracts/target.ts';
 import { parseDuration } from '../domain/duration.ts';
 import { conditionProblem } from '../domain/env-file.ts';
 import { ruleProblem } from '../domain/health-rules.ts';
@@ -63,6 +64,13 @@ const repository = z.strictObject({
   url: text('a repository URL without a password in it', (url) => /^[^-\s][^\s]*$/.test(url) && hasNoPassword(url))
     .optional()
     .describe("When given, the remote's URL on the host must be this"),
+  source: z
+    .enum(['fetch', 'push'], { error: 'fetch or push' })
+    .default('fetch')
+    .describe('Who brings the commit: the host fetches it, or the worker pushes it from its clone'),
+  clone: text('a path')
+    .optional()
+    .describe("With push: the worker's clone, relative to this file; its folder by default"),
 });
 
 const profile = named(nameRules.profile);
@@ -107,6 +115,16 @@ const env = z.strictObject({
     .default([]),
 });
 
+const hookCommand = z.strictObject({
+  run: text('a shell command').describe('Run by bash in the repository on the host; $DBC_COMMIT is the new commit'),
+  timeout: duration('5m'),
+});
+const hooks = z.strictObject({
+  before: hookCommand.optional().describe('After build, before start: migrations'),
+  after: hookCommand.optional().describe('After verify; when it fails, the host is put back'),
+  beforeRollback: hookCommand.optional().describe('In the release that is left, before an older commit is checked out'),
+});
+
 const isHttp = (url: string): boolean =>
   URL.canParse(url) && /^https?:$/.test(new URL(url).protocol) && hasNoPassword(url);
 const check = z.strictObject({
@@ -127,6 +145,67 @@ const verify = z
     ({ deadline, interval, passes }) => (passes - 1) * (parseDuration(interval) ?? 0) < (parseDuration(deadline) ?? 0),
     'a deadline that leaves time for all passes',
   );
+
+const orZero = (byDefault: string | 0) =>
+  z
+    .union([z.literal(0), text(`${durationForm}, or 0`, (value) => value === '0' || isDuration(value))], {
+      error: `${durationForm}, or 0`,
+    })
+    .default(byDefault);
+
+const portNumber = z.int({ error: portForm }).min(1, portForm).max(65_535, portForm);
+const portList = z.array(portNumber, { error: 'a list of ports' }).default([]);
+const ports = z.strictObject({
+  local: portList.describe(
+    'Ports that have to be free, or held by our own services, beside those that Compose publishes',
+  ),
+  public: portList.describe("Ports that have to answer from the worker: what the host's security group lets in"),
+});
+
+const secretUrl = z.union([text('an http:// or https:// URL without a password in it', isHttp), fromEnv], {
+  error: 'an http:// or https:// URL, or { env }',
+});
+const on = z
+  .array(z.enum(notifyEvents, { error: notifyEvents.join(', ') }), { error: 'a list of events' })
+  .min(1, 'at least one event')
+  .default([...notifyEvents])
+  .describe('Of which events; all by default');
+const template = text('a text')
+  .optional()
+  .describe(
+    'The message; {event}, {target}, {commit}, {subject}, {actor}, {outcome}, {reason}, {text} and {link} are filled in',
+  );
+const channel = z.union(
+  [
+    z.strictObject({ slack: fromEnv.describe("The webhook's URL, which is a secret"), on, template }),
+    z.strictObject({
+      webhook: secretUrl,
+      secret: fromEnv.optional().describe('The key with which the body is signed (HMAC-SHA256)'),
+      on,
+      template,
+    }),
+    z.strictObject({
+      github: text('owner/name', (value) => /^[\w.-]+\/[\w.-]+$/.test(value)).describe(
+        'Whose deployments are told of it',
+      ),
+      token: fromEnv,
+      environment: text('a name').optional().describe("The target's name by default"),
+      api: text('an http:// or https:// URL', isHttp).default('https://api.github.com'),
+      on,
+    }),
+  ],
+  { error: 'a channel: { slack: { env } }, { webhook, secret }, or { github, token }' },
+);
+
+const monitor = z.strictObject({
+  every: duration('5m'),
+  rollback: z
+    .strictObject({ after: count(3).describe('Failing checks in a row') })
+    .optional()
+    .describe('Go back to the last good release by itself'),
+});
+const cron = text('a cron expression such as 0 4 * * 0, in UTC', (value) => /^(@\w+|(\S+ ){4}\S+)$/.test(value));
+const drill = z.strictObject({ schedule: cron });
 
 const timeouts = z.strictObject({
   inspect: duration('1m'),
@@ -154,12 +233,8 @@ const target = z
     compose: compose.optional(),
     commands: commands.optional().describe('What to run when it is not Docker Compose'),
     env: env.optional().describe('The env file on the host'),
-    wait: z
-      .union([z.literal(0), text(`${durationForm}, or 0`, (value) => value === '0' || isDuration(value))], {
-        error: `${durationForm}, or 0`,
-      })
-      .default('15s')
-      .describe('Between start and verify'),
+    hooks: hooks.prefault({}).describe('Commands of yours around a deploy'),
+    wait: orZero('15s').describe('Between start and verify'),
     health: z
       .array(check, { error: 'a list of health checks' })
       // A check's name stands for it in the snapshot's baseline.
@@ -169,6 +244,17 @@ const target = z
       )
       .default([]),
     verify: verify.prefault({}),
+    recovery: orZero('2m').describe(
+      'How long a release that is not healthy is helped before it is put back; 0: not at all',
+    ),
+    database: named(nameRules.service)
+      .optional()
+      .describe('The service that is the database; found by its name or image by default'),
+    bake: orZero(0).describe('How long health is watched after verify, with the way back still open'),
+    ports: ports.prefault({}),
+    notify: z.array(channel, { error: 'a list of channels' }).default([]).describe('Who is told'),
+    monitor: monitor.optional().describe('Looks at health and drift every few minutes; `dbc setup` schedules it'),
+    drill: drill.optional().describe('Rehearses a rollback; `dbc setup` schedules it'),
     timeouts: timeouts.prefault({}),
     retain: retain.prefault({}),
   })

@@ -1,3 +1,4 @@
+import type { Diagnosis, RungView } from './diagnosis.ts';
 import type { ErrorType, Problem } from './errors.ts';
 
 /** What a client sends. A target's name and options, nothing else: the worker owns the config. */
@@ -11,6 +12,8 @@ export interface DeployRequest {
   force?: boolean;
   /** Take a lease whose holder cannot be asked. */
   forceTakeover?: boolean;
+  /** End before `reset` when a person has changed tracked files on a host. */
+  stopOnManualChanges?: boolean;
 }
 
 export type DeployKind = 'deploy' | 'rollback';
@@ -20,10 +23,10 @@ export type Outcome = (typeof outcomes)[number];
 
 export const steps = ['inspect', 'fetch', 'reset', 'build', 'start', 'wait', 'verify', 'record'] as const;
 export type Step = (typeof steps)[number];
-/** What a view shows: the steps, and the compensation as one more. */
-export type StepName = Step | 'restore';
+/** What a view shows: the steps, those that only some deploys have, and the compensation. */
+export type StepName = Step | 'beforeRollback' | 'before' | 'recover' | 'after' | 'bake' | 'restore';
 
-export type Phase = 'loading' | Step | 'restore' | 'closing' | 'closed';
+export type Phase = 'loading' | StepName | 'closing' | 'closed';
 
 export type StepState = 'pending' | 'running' | 'done' | 'failed' | 'skipped' | 'cancelled';
 
@@ -70,6 +73,10 @@ export interface HostView {
   manualChanges: string[];
   savedRef?: string;
   untracked: string[];
+  /** Why it was not healthy, when it was not. */
+  diagnosis?: Diagnosis;
+  /** What was tried to make it healthy, in order. */
+  recovery?: RungView[];
   warnings: string[];
 }
 

@@ -10,10 +10,24 @@ export interface TargetConfig {
   repository: RepositoryConfig;
   runtime: RuntimeConfig;
   env?: EnvConfig;
+  hooks?: HooksConfig;
   /** How long `wait` waits between `start` and `verify`. 0: not at all. */
   waitMs: number;
   health: HealthRule[];
   verify: VerifyConfig;
+  /**
+   * How long a release that is not healthy is helped in all before it is put back. Absent: not at all, as in histories
+   * from before there was a recovery.
+   */
+  recoveryMs?: number;
+  /** The service that is the database; absent: found by its name or image. */
+  database?: string;
+  /** How long health is watched between `verify` and `record`. Absent: not at all. */
+  bakeMs?: number;
+  ports?: PortsConfig;
+  notify?: NotifyChannel[];
+  monitor?: MonitorConfig;
+  drill?: { schedule: string };
   timeouts: Timeouts;
   retain: RetainConfig;
 }
@@ -47,6 +61,52 @@ export interface RepositoryConfig {
   remote: string;
   /** When given, the remote's URL on the host must be this. */
   url?: string;
+  /** The worker sends the commit from its clone; absent: the host fetches it. */
+  source?: 'push';
+  /** The worker's clone, relative to the config file's folder; with `source: push`. */
+  clone?: string;
+}
+
+/** Commands of the user's, run by bash in the repository as remote jobs. */
+export interface HooksConfig {
+  /** After build, before start. */
+  before?: HookConfig;
+  /** After verify, before record. */
+  after?: HookConfig;
+  /** In the release that is left: before `reset` of a rollback, and first of all in a restore that undoes `before`. */
+  beforeRollback?: HookConfig;
+}
+
+export type HookName = keyof HooksConfig;
+
+export interface HookConfig {
+  run: string;
+  timeoutMs: number;
+}
+
+export interface PortsConfig {
+  /** Free, or held by our own services; beside those that Compose publishes. */
+  local: number[];
+  /** Have to answer from the worker. */
+  public: number[];
+}
+
+export const notifyEvents = [
+  ...(['started', 'succeeded', 'failed', 'rolled-back', 'needs-operator'] as const),
+  ...(['unhealthy', 'healthy', 'drift', 'drill'] as const),
+] as const;
+export type NotifyEvent = (typeof notifyEvents)[number];
+
+/** Where the secrets are, never the secrets. */
+export type NotifyChannel =
+  | { slack: { env: string }; on: NotifyEvent[]; template?: string }
+  | { webhook: string | { env: string }; secret?: { env: string }; on: NotifyEvent[]; template?: string }
+  | { github: string; token: { env: string }; environment?: string; api: string; on: NotifyEvent[] };
+
+export interface MonitorConfig {
+  everyMs: number;
+  /** Failing checks in a row after which it goes back to the last good release; absent: never. */
+  rollbackAfter?: number;
 }
 
 export type RuntimeConfig = ComposeRuntimeConfig | CommandsRuntimeConfig;

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import * as z from 'zod';
 import { configFile, loadConfigFile, parseConfig, resolveTarget } from '../../src/config/load.ts';
 import { configSchema } from '../../src/config/schema.ts';
+import { notifyEvents } from '../../src/contracts/target.ts';
 import type { DeployError } from '../../src/domain/deploy-error.ts';
 
 const parse = (text: string | Uint8Array) =>
@@ -93,6 +94,7 @@ describe('config', () => {
       waitMs: 15_000,
       health: [],
       verify: { deadlineMs: 120_000, intervalMs: 2000, passes: 3 },
+      recoveryMs: 120_000,
       timeouts: {
         inspectMs: 60_000,
         fetchMs: 120_000,
@@ -106,6 +108,35 @@ describe('config', () => {
       },
       retain: { releases: 5, jobs: 50, logBytes: 16 * 1024 * 1024 },
     });
+  });
+
+  it('takes all that is optional: hooks, bake, ports, channels, monitor, drill, and a pushed source', () => {
+    const target = resolve(
+      minimal.replace('branch: main', 'branch: main, source: push, clone: ../app') +
+        [
+          'hooks: { before: { run: ./migrate, timeout: 1m } }',
+          'recovery: 0',
+          'database: db',
+          'bake: 10m',
+          'ports: { public: [443] }',
+          'notify: [{ slack: { env: SLACK_URL }, on: [drift] }, { webhook: "http://10.0.0.9/hook" }]',
+          'monitor: { every: 3m, rollback: {} }',
+          'drill: { schedule: "0 4 * * 0" }',
+        ]
+          .map((line) => `    ${line}\n`)
+          .join(''),
+    );
+    const { repository, hooks, recoveryMs, database, bakeMs, ports, notify, monitor, drill } = target;
+    assert.deepEqual([repository.source, repository.clone], ['push', '../app']);
+    assert.deepEqual(hooks, { before: { run: './migrate', timeoutMs: 60_000 } });
+    assert.deepEqual([recoveryMs, database, bakeMs], [undefined, 'db', 600_000]);
+    assert.deepEqual(ports, { local: [], public: [443] });
+    assert.deepEqual(notify, [
+      { slack: { env: 'SLACK_URL' }, on: ['drift'] },
+      { webhook: 'http://10.0.0.9/hook', on: [...notifyEvents] },
+    ]);
+    assert.deepEqual(monitor, { everyMs: 180_000, rollbackAfter: 3 });
+    assert.deepEqual(drill, { schedule: '0 4 * * 0' });
   });
 
   it('asks for a successful answer when a health check names no rule', () => {
