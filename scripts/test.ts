@@ -2,7 +2,7 @@
  * `npm test [-- FILE|FOLDER… --mocha-option=value…]`: makes ready what the tests need and this machine can have, runs
  * them, and ends with the plain line `N passed, N failed`. In CI (the variable CI is set) a skipped test is a failure.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
@@ -11,11 +11,12 @@ import { makeBaseImages } from '../test/lab/base-images.ts';
 import { findCompose } from '../test/lab/compose-binary.ts';
 import { type NeedName, whyMissing } from '../test/lab/needs.ts';
 import { findTestServer } from '../test/lab/test-server.ts';
+import { Turns } from './turns.ts';
 
 /** The quick ones first: a mistake shows as early as it can. Folders that are not named here come last. */
 const order = ['unit', 'workflow', 'simulation', 'replay', 'lab', 'ssh', 'e2e', 'faults', 'chaos'];
 
-/** Tests that mostly wait, beside all others: each half takes about as long as the other. */
+/** Tests that mostly wait. */
 const waiting = new Set(['faults', 'chaos']);
 
 const root = resolve(import.meta.dirname, '..');
@@ -29,7 +30,7 @@ if (files.length === 0) {
   log(`no test in ${paths.join(', ') || 'test/'}`);
   process.exit(2);
 }
-await setUp(new Set(files.map((file) => relative(join(root, 'test'), file).split('/')[0] ?? '')));
+await setUp(new Set(files.map(folderOf)));
 process.exitCode = await runTests();
 
 async function setUp(folders: Set<string>): Promise<void> {
@@ -61,51 +62,81 @@ function testFiles(path: string): string[] {
 
 function inOrder(all: string[]): string[] {
   const rank = (file: string) => {
-    const place = order.indexOf(relative(join(root, 'test'), file).split('/')[0] ?? '');
+    const place = order.indexOf(folderOf(file));
     return place === -1 ? order.length : place;
   };
   return [...all].sort((a, b) => rank(a) - rank(b));
 }
 
-/** All of them in two processes side by side; those that somebody has named in one. */
+/**
+ * Two processes side by side take the next group when they have ended one: the quick tests, those that mostly wait, and each
+ * end-to-end file, the long ones first. Tests that somebody has named run in one.
+ */
 async function runTests(): Promise<number> {
-  const isWaiting = (file: string) => waiting.has(relative(join(root, 'test'), file).split('/')[0] ?? '');
-  const groups = [files.filter((file) => !isWaiting(file)), files.filter(isWaiting)].filter(({ length }) => length > 0);
-  const runs = (paths.length > 0 ? [files] : groups).map((group, index) => startMocha(group, index === 0));
+  const groups = paths.length > 0 ? [files] : grouped();
+  let stopped = false;
+  const running = new Set<ChildProcess>();
   // Ctrl-C reaches the tests by itself; here it only must not end us before they have cleaned up.
-  process.on('SIGINT', () => {});
-  process.on('SIGTERM', () => {
-    for (const { child } of runs) child.kill('SIGTERM');
+  process.on('SIGINT', () => {
+    stopped = true;
   });
+  process.on('SIGTERM', () => {
+    stopped = true;
+    for (const child of running) child.kill('SIGTERM');
+  });
+  const queue = groups.map((group, index) => ({ group, index }));
+  const shown = new Turns();
   const all: (Totals & { code: number })[] = [];
-  for (const { ended, show } of runs) {
-    show();
-    all.push(await ended);
-  }
-  const sum = (of: (totals: Totals & { code: number }) => number) => all.reduce((total, each) => total + of(each), 0);
+  const lane = async (): Promise<void> => {
+    for (let next = queue.shift(); next && !stopped; next = queue.shift()) {
+      const started = Date.now();
+      const { child, ended } = startMocha(next.group, (text) => shown.write(next?.index ?? 0, text));
+      running.add(child);
+      all.push(await ended);
+      running.delete(child);
+      const minutes = ((Date.now() - started) / 60_000).toFixed(1);
+      shown.write(next.index, Buffer.from(`  ${nameOf(next.group)}: ${minutes} min\n`));
+      shown.ended(next.index);
+    }
+  };
+  await Promise.all([lane(), lane()]);
+  const sum = (of: (totals: Totals) => number) => all.reduce((total, each) => total + of(each), 0);
   const totals = {
     ...{ passes: sum(({ passes }) => passes), failures: sum(({ failures }) => failures) },
     pending: sum(({ pending }) => pending),
   };
-  return report(totals, Math.max(...all.map(({ code }) => code)));
+  return report(totals, stopped ? 130 : Math.max(...all.map(({ code }) => code)));
 }
 
-/** What it prints is kept until `show`, so that two of them do not talk at once. */
-function startMocha(group: string[], aloud: boolean) {
+function folderOf(file: string): string {
+  return relative(join(root, 'test'), file).split('/')[0] ?? '';
+}
+
+function grouped(): string[][] {
+  const endToEnd = files.filter((file) => folderOf(file) === 'e2e').sort((a, b) => statSync(b).size - statSync(a).size);
+  const quick = files.filter((file) => folderOf(file) !== 'e2e' && !waiting.has(folderOf(file)));
+  const slow = files.filter((file) => waiting.has(folderOf(file)));
+  return [quick, slow, ...endToEnd.map((file) => [file])].filter(({ length }) => length > 0);
+}
+
+function nameOf(group: string[]): string {
+  return group.length === 1 ? relative(root, group[0] ?? '') : [...new Set(group.map(folderOf))].join(', ');
+}
+
+function startMocha(group: string[], say: (text: Buffer) => void) {
   const temp = mkdtempSync(join(tmpdir(), 'dbc-test-'));
   const totals = join(temp, 'totals.json');
   const reporter = join(root, 'scripts/totals-reporter.ts');
   const mocha = join(root, 'node_modules/mocha/bin/mocha.js');
   const { node, mocha: flags } = configured();
-  const child = spawn(process.execPath, [...node, mocha, ...flags, `--reporter=${reporter}`, ...options, ...group], {
+  const colors = process.stdout.isTTY ? ['--colors'] : [];
+  const own = [...flags, ...colors, `--reporter=${reporter}`];
+  const child = spawn(process.execPath, [...node, mocha, ...own, ...options, ...group], {
     cwd: root,
-    stdio: aloud ? 'inherit' : ['inherit', 'pipe', 'pipe'],
+    stdio: ['inherit', 'pipe', 'pipe'],
     env: { ...process.env, DBC_TEST_TOTALS: totals },
   });
-  let held: Buffer[] | undefined = [];
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.on('data', (chunk: Buffer) => (held ? held.push(chunk) : process.stdout.write(chunk)));
-  }
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', say);
   const ended = new Promise<Totals & { code: number }>((end) => {
     child.once('close', (status, signal) => {
       const code = status ?? (signal === null ? 1 : 128);
@@ -113,11 +144,7 @@ function startMocha(group: string[], aloud: boolean) {
       rmSync(temp, { recursive: true, force: true });
     });
   });
-  const show = () => {
-    process.stdout.write(Buffer.concat(held ?? []));
-    held = undefined;
-  };
-  return { child, ended, show };
+  return { child, ended };
 }
 
 /**
