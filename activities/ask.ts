@@ -2,6 +2,7 @@ import type { Answer, AskInput } from '../src/contracts/activities.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
 import { serviceName } from '../src/domain/names.ts';
 import { type Deps, runtimeFor } from './deps.ts';
+import { diagnoseNow } from './diagnose.ts';
 import { look } from './inspect.ts';
 import { observe } from './observe.ts';
 import { judgePreflight } from './preflight.ts';
@@ -66,6 +67,10 @@ async function answerOf(deps: Deps, input: AskInput, run: Run): Promise<Partial<
       const findings = judgePreflight(input, now, secrets.envOf(input));
       findings.warnings.push(...dead, ...(await sweepLeftovers(deps, input, now)));
       return { findings };
+    }
+    case 'diagnose': {
+      const diagnosis = await diagnoseNow(deps, input, run);
+      return diagnosis === undefined ? {} : { diagnosis };
     }
     case 'logs': {
       const { service } = question;

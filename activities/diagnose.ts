@@ -1,9 +1,16 @@
 import type { HostTask } from '../src/contracts/activities.ts';
 import type { Diagnosis } from '../src/contracts/diagnosis.ts';
+import { DeployError } from '../src/domain/deploy-error.ts';
 import { diagnose as judge } from '../src/domain/diagnosis.ts';
+import type { Seen } from '../src/domain/seen.ts';
+import { collectScript } from './collect.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import { observe } from './observe.ts';
 import type { Run } from './run.ts';
+import { seenIn } from './seen-in.ts';
+import type { HostAnswer, HostCall } from './ssh/host-program.ts';
+import { leaseState } from './ssh/lease.ts';
+import { parseStateFiles } from './state-files.ts';
 
 export interface DiagnoseTask extends HostTask {
   /** The commit that should run; absent: whichever is checked out. */
@@ -13,22 +20,62 @@ export interface DiagnoseTask extends HostTask {
 }
 
 /**
- * Why a host is not as it should be, from one reading. Changes nothing and needs no lease.
+ * Why a host is not as it should be, from one reading. Changes nothing and needs no lease. Of the mode `unknown`, and only
+ * of that one, nothing that was seen is wrong any more.
  *
  * @throws DeployError SshUnavailable and its like: only when nothing at all could be read
  */
-export async function diagnose({ program, secrets }: Deps, task: DiagnoseTask, run: Run): Promise<Diagnosis> {
+export async function diagnose(deps: Deps, task: DiagnoseTask, run: Run): Promise<Diagnosis> {
+  const seen = await read(deps, task, run, (call) => deps.program.call(task, call));
+  return judge({ ...seen, ...(task.sha === undefined ? {} : { expected: task.sha }) }) ?? nothingFound;
+}
+
+/**
+ * The same for a person, who asks at any time: undefined when nothing is wrong. What should be checked out is then the
+ * last release; while a deploy is at work nobody can say.
+ */
+export async function diagnoseNow(deps: Deps, task: HostTask, run: Run): Promise<Diagnosis | undefined> {
+  let release: string | undefined;
+  const seen = await read(deps, task, run, async (call) => {
+    const then = [['lease'], [call.operation, ...call.args]];
+    const answer = await deps.program.call(task, { ...call, operation: 'overview', args: [], then });
+    const deploying = leaseState(answer).holder?.kind === 'deploy';
+    release = deploying ? undefined : parseStateFiles(answer).releases.at(-1)?.sha;
+    return answer;
+  });
+  return judge({ ...seen, ...(release === undefined ? {} : { expected: release }) });
+}
+
+const nothingFound: Diagnosis = {
+  mode: 'unknown',
+  finding: 'Nothing that was seen is wrong any more: it came to itself, or it comes and goes.',
+  next: 'Read the logs of the services, and look at what else uses the host.',
+  evidence: [],
+  failing: [],
+};
+
+/** Everything in one call. A reading that was cut off tells what came until then. */
+async function read(
+  { program, secrets }: Deps,
+  task: DiagnoseTask,
+  { signal }: Run,
+  send: (call: HostCall) => Promise<HostAnswer>,
+): Promise<Omit<Seen, 'expected'>> {
   const runtime = runtimeFor(task.target.runtime);
+  let output = '';
   const now = await observe(program, secrets, runtime, task, {
-    signal: run.signal,
+    signal,
     project: task.project,
     ...(task.sha === undefined ? {} : { commit: task.sha }),
+    more: collectScript(task, runtime, task.project),
+    send: async (call) => {
+      const answer = await send(call);
+      output = answer.output;
+      return answer;
+    },
+  }).catch((error: unknown) => {
+    if (error instanceof DeployError && output !== '') return error;
+    throw error;
   });
-  return judge({
-    ...(task.sha === undefined ? {} : { expected: task.sha }),
-    head: now.head,
-    manualChanges: now.manualChanges,
-    services: runtime.judge(now.state, { reference: now.state.runtime, images: [] }),
-    rules: now.rules,
-  });
+  return seenIn(task, secrets, output, now);
 }

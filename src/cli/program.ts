@@ -124,6 +124,13 @@ export function createProgram(done: (code: ExitCode) => void): CommandUnknownOpt
       ),
   );
   dbc.addCommand(
+    talking('diagnose', 'why it is not healthy: failure mode, evidence, and what to do')
+      .argument('<target>')
+      .action((target, flags) =>
+        on(flags, async (terminal) => (await import('./commands/diagnose.ts')).diagnose(terminal, target, flags)),
+      ),
+  );
+  dbc.addCommand(
     talking('unlock', "take the hosts' lease away from a holder that is gone")
       .argument('<target>')
       .option('--force', 'from a holder that cannot be asked, or still runs')

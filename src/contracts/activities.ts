@@ -1,4 +1,5 @@
 import type { DeployKind, RuleView, ServiceView } from './deploy.ts';
+import type { Diagnosis } from './diagnosis.ts';
 import type { Problem } from './errors.ts';
 import type { LeaseHolder, LeaseState, Release, Snapshot } from './host.ts';
 import type { HostConfig, TargetConfig } from './target.ts';
@@ -191,6 +192,7 @@ export type Question =
   | { ask: 'health' }
   | { ask: 'releases' }
   | { ask: 'doctor' }
+  | { ask: 'diagnose' }
   | { ask: 'logs'; service?: string; lines: number }
   | { ask: 'unlock'; force: boolean };
 
@@ -211,6 +213,8 @@ export interface Answer {
   /** The output of `logs`, redacted. */
   text?: string;
   findings?: { errors: string[]; warnings: string[] };
+  /** Absent: nothing is wrong. */
+  diagnosis?: Diagnosis;
   /** Of `unlock`: who lost the lease; absent when nobody held it. */
   unlocked?: LeaseHolder;
   /** Why this host could not answer; the other hosts' answers stand. */

@@ -1,21 +1,39 @@
-import type { RuleView, ServiceView } from '../contracts/deploy.ts';
 import type { Diagnosis } from '../contracts/diagnosis.ts';
+import { databaseService, inDependencyOrder } from './compose-config.ts';
+import { failureFound } from './failure-modes.ts';
+import type { Seen } from './seen.ts';
+import { tailOf } from './tail.ts';
 
-/** What a reading of a host said, parsed. What could not be read is absent. */
-export interface Seen {
-  expected?: string;
-  head: string;
-  manualChanges: string[];
-  services: ServiceView[];
-  rules: RuleView[];
-}
+/** The end of each piece of evidence. Bytes. */
+const evidenceBytes = 2048;
 
 /**
- * Which of the playbook's failure modes it is, cause before symptom: a checkout of another commit, then a port that is
- * taken, the database, services that do not start, and last a health rule. Of the mode `unknown`, and only of that one,
- * nothing that was seen is wrong.
+ * Why a host is not as it should be; undefined when nothing that was seen is wrong. Of several failure modes it names the
+ * one that comes first as a cause: another commit, a port that is taken, the database, a service that does not start,
+ * and last a health rule. Changed files alone are named only when nothing else is wrong, since they need not matter.
  */
-export function diagnose(seen: Seen): Diagnosis {
-  const failing = seen.services.filter(({ healthy }) => !healthy).map(({ service }) => service);
-  return { mode: 'unknown', finding: 'Nothing that was seen is wrong.', next: '', evidence: [], failing };
+export function diagnose(seen: Seen): Diagnosis | undefined {
+  const database = databaseService(seen.facts, seen.database);
+  const bad = seen.services.filter(({ healthy }) => !healthy).map(({ service }) => service);
+  const failing = inDependencyOrder(seen.facts, databaseFirst(bad, database));
+  const found = failureFound(seen, { failing, database });
+  if (found === undefined) return undefined;
+  const { mode, service, finding, next, evidence } = found;
+  return {
+    mode,
+    ...(service === undefined ? {} : { service }),
+    finding,
+    next,
+    evidence: evidence
+      .filter((each) => each !== undefined)
+      .map(({ command, output }) => ({ command, output: tailOf(output.trimEnd(), evidenceBytes) }))
+      .filter(({ output }) => output !== ''),
+    failing,
+    ...(database !== undefined && failing.includes(database) ? { database } : {}),
+  };
+}
+
+/** Where the compose file does not say who depends on it, others do all the same. */
+function databaseFirst(services: string[], database: string | undefined): string[] {
+  return [...services].sort((a, b) => Number(b === database) - Number(a === database));
 }
