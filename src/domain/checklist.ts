@@ -20,7 +20,8 @@ export function checklist(view: DeployView): string {
     lines.push('', `Abort by ${oneLine(abort.by)}: ${oneLine(abort.reason)}${abort.accepted ? '' : ' (too late)'}`);
   if (failure)
     lines.push('', `**${failure.type}**${failure.step ? ` in ${failure.step}` : ''}: ${oneLine(failure.message)}`);
-  for (const host of view.hosts) lines.push('', `**${host.host}** ${summaryOf(host)}`, ...host.steps.map(line));
+  for (const host of view.hosts)
+    lines.push('', `**${host.host}** ${summaryOf(host)}`, ...host.steps.map(line), ...diagnosed(host));
   return lines.join('\n');
 }
 
@@ -34,5 +35,8 @@ function line({ step, state, startedAt, finishedAt, note }: HostView['steps'][nu
   const took = startedAt && finishedAt ? ` ${formatDuration(Date.parse(finishedAt) - Date.parse(startedAt))}` : '';
   return `- ${mark[state]} ${step}${took}${note ? `: ${oneLine(note)}` : ''}`;
 }
+
+const diagnosed = ({ diagnosis }: HostView): string[] =>
+  diagnosis === undefined ? [] : [`- **${diagnosis.mode}**: ${oneLine(`${diagnosis.finding} ${diagnosis.next}`)}`];
 
 const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, ' ').slice(0, 300);

@@ -209,7 +209,7 @@ function servicesWontStart(seen: Seen, { failing }: Known): Found | undefined {
   return {
     mode: 'services-wont-start',
     service,
-    finding: `${service}: ${stateOf(seen, service)}${lastLine(seen, service)}${more}${unset}.`,
+    finding: `${seen.compose ? service : 'The status command'}: ${stateOf(seen, service)}${lastLine(seen, service)}${more}${unset}.`,
     next:
       `Read \`dbc logs ${target}${seen.compose ? ` ${service}` : ''}\`, then start it anew: ` +
       `\`${startOf(seen, service)}\`; if it does not help: \`dbc rollback ${target}\`.`,

@@ -1,6 +1,7 @@
 /** Builders of what the CLI shows. */
 import type { DeployReport, DeployView, HostView, StepName, StepView } from '../../src/contracts/deploy.ts';
 import { steps } from '../../src/contracts/deploy.ts';
+import type { Diagnosis } from '../../src/contracts/diagnosis.ts';
 
 export const oldSha = 'fd44bca06e6ff0ddd3147a46aaa6e89b06a6f580';
 export const newSha = 'abc1234567890abcdef1234567890abcdef12345';
@@ -72,5 +73,18 @@ export const report = (more: Partial<DeployReport> = {}): DeployReport => ({
   phase: 'closed',
   outcome: 'succeeded',
   finishedAt: second(8),
+  ...more,
+});
+
+export const diagnosis = (more: Partial<Diagnosis> = {}): Diagnosis => ({
+  mode: 'database-connection',
+  service: 'backend-aws',
+  finding: 'backend-aws cannot use its database, wrong password: password authentication failed.',
+  next: 'Correct DATABASE_URL in .env.aws, then `docker compose --profile aws up -d --force-recreate backend-aws`.',
+  evidence: [
+    { command: 'docker compose exec -T backend-aws', output: 'one\ntwo\nthree\nfour\n' },
+    { command: 'docker compose ps -a', output: 'NAME STATUS' },
+  ],
+  failing: ['backend-aws', 'frontend'],
   ...more,
 });

@@ -2,7 +2,7 @@ import type { Diagnosis, Evidence, FailureMode } from '../../contracts/diagnosis
 import type { Colors } from '../terminal.ts';
 
 /** The playbook's own headings. */
-export const modeInWords: Record<FailureMode, string> = {
+const modeInWords: Record<FailureMode, string> = {
   'health-check-fails': 'Health check fails',
   'services-wont-start': "Services won't start",
   'git-state-mismatch': 'Git state mismatch',
@@ -10,6 +10,10 @@ export const modeInWords: Record<FailureMode, string> = {
   'port-conflict': 'Port conflict',
   unknown: 'Unknown',
 };
+
+/** In one line: `Port conflict (backend-aws): backend-aws cannot have port 8002: …`. */
+export const diagnosisLine = ({ mode, service, finding }: Diagnosis): string =>
+  `${modeInWords[mode]}${service === undefined ? '' : ` (${service})`}: ${finding}`;
 
 /** A summary has more to tell than the evidence: its first piece, and of that the end. */
 const brief = { pieces: 1, lines: 3 };

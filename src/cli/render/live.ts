@@ -3,6 +3,7 @@ import type { DeployView, HostView, StepView } from '../../contracts/deploy.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import { shortSha } from '../../domain/sha.ts';
 import type { Colors } from '../terminal.ts';
+import { diagnosisLine } from './diagnosis.ts';
 import { mark } from './marks.ts';
 import { cutTo, padEnd, widthOf } from './width.ts';
 
@@ -27,6 +28,7 @@ export function liveLines({ view, running }: Pick<Moment, 'view' | 'running'>, f
   const full = view.hosts.map((host) => [
     hostLine(host, frame),
     ...host.steps.map((step) => stepLine(step, running, frame)),
+    ...(host.diagnosis ? [`    ${c.red('✗')} ${cutTo(oneLine(diagnosisLine(host.diagnosis)), columns - 6)}`] : []),
   ]);
   const short = view.hosts.map((host) => [shortHostLine(host, running, frame)]);
   const lines = pickThatFit(full, short, view.hosts.map(isActive), room);

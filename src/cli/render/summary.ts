@@ -4,6 +4,7 @@ import { shortSha } from '../../domain/sha.ts';
 import { untouched } from '../exit-code.ts';
 import { failureLines } from '../failure.ts';
 import type { Colors } from '../terminal.ts';
+import { diagnosisLine, diagnosisLines } from './diagnosis.ts';
 import { rule } from './plain.ts';
 
 /** How a deploy ended, what every host runs now, and what is to be known about it. */
@@ -19,6 +20,7 @@ export function summary(view: DeployView, c: Colors, link?: string): string[] {
     ...view.hosts.map((host) => `   ${host.host}: ${runsNow(host, c)}`),
     ...(abort ? [`   Abort by ${abort.by}: ${abort.reason}${abort.accepted ? '' : ' (it came too late)'}`] : []),
     ...(failure ? failed(failure, c) : []),
+    ...view.hosts.flatMap((host) => why(host, view, c)),
     ...view.hosts.flatMap((host) => kept(host, view)),
     ...[...warnings, ...view.hosts.flatMap(({ host, warnings: own }) => own.map((text) => `${host}: ${text}`))].map(
       (text) => `   ${c.yellow('Warning:')} ${text}`,
@@ -72,6 +74,13 @@ export function unreportedLines({ target, phase }: DeployView, how: string): str
 function failed(failure: NonNullable<DeployView['failure']>, c: Colors): string[] {
   const place = [failure.step ? ` in ${failure.step}` : '', failure.host ? ` on ${failure.host}` : ''].join('');
   return [`   Failed${place}:`, ...failureLines(failure, c).map((line) => `      ${line}`)];
+}
+
+/** Why a host was not healthy; of one that became so, only that it was not. */
+function why({ host, diagnosis }: HostView, { outcome, hosts }: DeployView, c: Colors): string[] {
+  if (diagnosis === undefined) return [];
+  if (outcome === 'succeeded') return [`   ${host} was not healthy at first: ${diagnosisLine(diagnosis)}`];
+  return [...(hosts.length > 1 ? [`   ${host}:`] : []), ...diagnosisLines(diagnosis, c, 'in brief')];
 }
 
 /** What people had left on the host, and where it is. */
