@@ -2,6 +2,7 @@ import type { HostTask } from '../src/contracts/activities.ts';
 import type { Evidence } from '../src/contracts/diagnosis.ts';
 import type { RuntimeSnapshot } from '../src/contracts/host.ts';
 import type { TargetConfig } from '../src/contracts/target.ts';
+import { withoutColumns } from '../src/domain/columns.ts';
 import { composeFacts } from '../src/domain/compose-config.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
 import { missingVariables } from '../src/domain/env-file.ts';
@@ -107,12 +108,12 @@ function variablesOf(task: HostTask, secrets: Secrets): string[] {
 }
 
 function outputsOf({ outputs }: Collected, compose: string | undefined): Seen['outputs'] {
-  const evidence = (key: string, command: string): Record<string, Evidence> => {
+  const evidence = (key: string, command: string, shown = (text: string) => text): Record<string, Evidence> => {
     const output = outputs.get(key);
-    return output === undefined || output.trim() === '' ? {} : { [key]: { command, output } };
+    return output === undefined || output.trim() === '' ? {} : { [key]: { command, output: shown(output) } };
   };
   return {
-    ...evidence('ps', `${compose} ps -a`),
+    ...evidence('ps', `${compose} ps -a`, (text) => withoutColumns(text, ['NAME', 'IMAGE', 'COMMAND', 'CREATED'])),
     ...evidence('df', 'docker system df'),
     ...evidence('free', 'free -h'),
     ...evidence('git', 'git status --short --branch'),

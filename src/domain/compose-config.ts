@@ -1,13 +1,23 @@
+export interface ServiceFacts {
+  service: string;
+  image: string;
+  dependsOn: string[];
+  /** TCP ports of the host. */
+  published: number[];
+  /** Whether it is to be started again whenever it ends, so that it is no one-shot. */
+  staysUp: boolean;
+}
+
 /** What `docker compose config` says of how services hang together. */
 export interface ComposeFacts {
-  services: { service: string; image: string; dependsOn: string[]; published: number[] }[];
+  services: ServiceFacts[];
 }
 
 /** Reads `docker compose config --format json`. What is not as expected is left out: a diagnosis takes what there is. */
 export function composeFacts(json: string): ComposeFacts {
   return {
     services: Object.entries(fields(fields(parsed(json))['services'])).map(([service, value]) => {
-      const { image, depends_on: dependsOn, ports } = fields(value);
+      const { image, depends_on: dependsOn, ports, restart } = fields(value);
       return {
         service,
         image: typeof image === 'string' ? image : '',
@@ -16,6 +26,7 @@ export function composeFacts(json: string): ComposeFacts {
           .filter((port) => fields(port)['protocol'] !== 'udp')
           .map((port) => Number(fields(port)['published']))
           .filter((port) => Number.isInteger(port) && port > 0),
+        staysUp: restart === 'always' || restart === 'unless-stopped',
       };
     }),
   };

@@ -1,3 +1,4 @@
+import type { ServiceView } from '../contracts/deploy.ts';
 import type { Diagnosis } from '../contracts/diagnosis.ts';
 import { databaseService, inDependencyOrder } from './compose-config.ts';
 import { failureFound } from './failure-modes.ts';
@@ -12,7 +13,8 @@ const evidenceBytes = 2048;
  * one that comes first as a cause: another commit, a port that is taken, the database, a service that does not start,
  * and last a health rule. Changed files alone are named only when nothing else is wrong, since they need not matter.
  */
-export function diagnose(seen: Seen): Diagnosis | undefined {
+export function diagnose(reading: Seen): Diagnosis | undefined {
+  const seen = { ...reading, services: reading.services.map((view) => unlessStopped(view, reading)) };
   const database = databaseService(seen.facts, seen.database);
   const bad = seen.services.filter(({ healthy }) => !healthy).map(({ service }) => service);
   const failing = inDependencyOrder(seen.facts, databaseFirst(bad, database));
@@ -22,8 +24,8 @@ export function diagnose(seen: Seen): Diagnosis | undefined {
   return {
     mode,
     ...(service === undefined ? {} : { service }),
-    finding,
-    next,
+    finding: sentence(finding),
+    next: sentence(next),
     evidence: evidence
       .filter((each) => each !== undefined)
       .map(({ command, output }) => ({ command, output: tailOf(output.trimEnd(), evidenceBytes) }))
@@ -32,6 +34,15 @@ export function diagnose(seen: Seen): Diagnosis | undefined {
     ...(database !== undefined && failing.includes(database) ? { database } : {}),
   };
 }
+
+/** Exit status 0 is that of a one-shot that has done its work, and that of a service that somebody stopped. */
+function unlessStopped(view: ServiceView, { facts }: Seen): ServiceView {
+  const stays = facts.services.some(({ service, staysUp }) => service === view.service && staysUp);
+  if (view.state !== 'exited' || !view.healthy || !stays) return view;
+  return { ...view, healthy: false, note: 'was stopped (exit status 0), and should run' };
+}
+
+const sentence = (text: string): string => `${text.replace(/[\s.]+$/, '')}.`;
 
 /** Where the compose file does not say who depends on it, others do all the same. */
 function databaseFirst(services: string[], database: string | undefined): string[] {

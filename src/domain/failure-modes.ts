@@ -43,19 +43,19 @@ function headMoved(seen: Seen): Found | undefined {
   const changed = manualChanges.length > 0 ? `, and ${few(manualChanges)} changed by hand` : '';
   return {
     mode: 'git-state-mismatch',
-    finding: `${is}, expected ${shortSha(expected)}${changed}.`,
-    next: `Put the expected commit back: \`dbc deploy ${target} --commit ${shortSha(expected)}\`; or deploy the one that is wanted.`,
+    finding: `${is}, expected ${shortSha(expected)}${changed}`,
+    next: `Put the expected commit back: \`dbc deploy ${target} --commit ${shortSha(expected)}\`; or deploy the one that is wanted`,
     evidence: [{ command: 'git rev-parse HEAD', output: head }, outputs.git],
   };
 }
 
 function filesChanged(seen: Seen): Found | undefined {
-  const { head, manualChanges, outputs, target, repository } = seen;
+  const { expected, head, manualChanges, outputs, target, repository } = seen;
   if (manualChanges.length === 0) return undefined;
   return {
     mode: 'git-state-mismatch',
-    finding: `HEAD is ${shortSha(head)} as expected, but ${few(manualChanges)} changed by hand.`,
-    next: `See \`git diff\` in ${repository} and commit what is needed; \`dbc deploy ${target} --commit ${shortSha(head)}\` keeps the changes aside and takes them out.`,
+    finding: `HEAD is ${shortSha(head)}${expected === undefined ? '' : ' as expected'}, but ${few(manualChanges)} changed by hand`,
+    next: `See \`git diff\` in ${repository} and commit what is needed; \`dbc deploy ${target} --commit ${shortSha(head)}\` keeps the changes aside and takes them out`,
     evidence: [outputs.git],
   };
 }
@@ -70,10 +70,10 @@ function portConflict(seen: Seen, { failing }: Known): Found | undefined {
     return {
       mode: 'port-conflict',
       service,
-      finding: `${service} cannot have ${what}: ${holder} holds it.`,
+      finding: `${service} cannot have ${what}: ${holder} holds it`,
       next:
         `Stop what holds it (\`sudo lsof -i :${port || 'PORT'}\` names it) or change the port in the compose file, ` +
-        `then start ${service}: \`${startOf(seen, service)}\`.`,
+        `then start ${service}: \`${startOf(seen, service)}\``,
       evidence: [socketsOf(seen, port), whyOf(seen, service, why), seen.outputs.ps],
     };
   }
@@ -116,7 +116,7 @@ function socketsOf({ outputs: { sockets } }: Seen, port: number): Evidence | und
 function whyOf(seen: Seen, service: string, why: string | undefined): Evidence | undefined {
   if (why === undefined) return undefined;
   if (why === seen.logs[service]) return logOf(seen, service);
-  return { command: `docker inspect --format '{{.State.Error}}' ${service}`, output: why };
+  return { command: `docker inspect --format '{{.State.Error}}' $(${seen.compose} ps -aq ${service})`, output: why };
 }
 
 function databaseDown(seen: Seen, { failing, database }: Known): Found | undefined {
@@ -125,10 +125,10 @@ function databaseDown(seen: Seen, { failing, database }: Known): Found | undefin
   return {
     mode: 'database-connection',
     service: database,
-    finding: `The database ${database} is not well: ${stateOf(seen, database)}${lastLine(seen, database)}.`,
+    finding: `The database ${database} is not well: ${stateOf(seen, database)}${lastLine(seen, database)}`,
     next:
       `Restart it: \`${restartOf(seen, database)}\`` +
-      (others.length > 0 ? `; when it is healthy: \`${restartOf(seen, others.join(' '))}\`.` : '.'),
+      (others.length > 0 ? `; when it is healthy: \`${restartOf(seen, others.join(' '))}\`` : ''),
     evidence: [seen.outputs.ps, logOf(seen, database), ...others.slice(0, 1).map((other) => logOf(seen, other))],
   };
 }
@@ -143,14 +143,14 @@ function databaseRefuses(seen: Seen, { failing, database }: Known): Found | unde
   return {
     mode: 'database-connection',
     service,
-    finding: `${service} cannot use its database, ${what}: ${oneLine(said)}.`.replace(/\.\.$/, '.'),
+    finding: `${service} cannot use its database, ${what}: ${oneLine(said)}`,
     next:
       `Correct DATABASE_URL in ${seen.envFile ?? 'its environment'}${hints[what] ?? ''}, then recreate the service, ` +
-      `as a restart does not read it: \`${recreateOf(seen, service)}\`.`,
+      `as a restart does not read it: \`${recreateOf(seen, service)}\``,
     evidence: [
       ...(refused === undefined
         ? []
-        : [{ command: `${inContainer(seen, service)} (a connection to its DATABASE_URL)`, output: said }]),
+        : [{ command: `${inContainer(seen, service)} sh -s <host/database.sh`, output: said }]),
       logOf(seen, service),
       database === undefined ? undefined : logOf(seen, database),
       seen.outputs.ps,
@@ -195,10 +195,10 @@ function servicesWontStart(seen: Seen, { failing }: Known): Found | undefined {
   if (unread !== undefined) {
     return {
       mode: 'services-wont-start',
-      finding: `What runs cannot be read: ${oneLine(unread)}.`.replace(/\.\.$/, '.'),
+      finding: `What runs cannot be read: ${oneLine(unread)}`,
       next: seen.compose
-        ? `Look at Docker (\`systemctl status docker\`), and at what \`${seen.compose} config --quiet\` says in ${seen.repository}; then \`dbc diagnose ${target}\`.`
-        : `Look at the host, then \`dbc diagnose ${target}\`.`,
+        ? `Look at Docker (\`systemctl status docker\`), and at what \`${seen.compose} config --quiet\` says in ${seen.repository}; then \`dbc diagnose ${target}\``
+        : `Look at the host, then \`dbc diagnose ${target}\``,
       evidence: [{ command: 'docker', output: unread }, missing, outputs.df, outputs.free],
     };
   }
@@ -209,10 +209,10 @@ function servicesWontStart(seen: Seen, { failing }: Known): Found | undefined {
   return {
     mode: 'services-wont-start',
     service,
-    finding: `${seen.compose ? service : 'The status command'}: ${stateOf(seen, service)}${lastLine(seen, service)}${more}${unset}.`,
+    finding: `${seen.compose ? service : 'The status command'}: ${stateOf(seen, service)}${lastLine(seen, service)}${more}${unset}`,
     next:
       `Read \`dbc logs ${target}${seen.compose ? ` ${service}` : ''}\`, then start it anew: ` +
-      `\`${startOf(seen, service)}\`; if it does not help: \`dbc rollback ${target}\`.`,
+      `\`${startOf(seen, service)}\`; if it does not help: \`dbc rollback ${target}\``,
     evidence: [logOf(seen, service), outputs.ps, missing, outputs.df, outputs.free],
   };
 }
@@ -232,10 +232,10 @@ function healthCheckFails(seen: Seen): Found | undefined {
   return {
     mode: 'health-check-fails',
     ...(service === undefined ? {} : { service }),
-    finding: `The services run, but ${first.rule} fails: ${first.observed}${also}.`,
+    finding: `The services run, but ${first.rule} fails: ${first.observed}${also}`,
     next: outside
-      ? `The host's own view is fine: look at what is between it and the worker (proxy, DNS, security group), e.g. \`curl -sI ${first.url}\`.`
-      : `Read \`dbc logs ${target}${service === undefined || !seen.compose ? '' : ` ${service}`}\`, then restart it: ${restart}; if it does not help: \`dbc rollback ${target}\`.`,
+      ? `The host's own view is fine: look at what is between it and the worker (proxy, DNS, security group), e.g. \`curl -sI ${first.url}\``
+      : `Read \`dbc logs ${target}${service === undefined || !seen.compose ? '' : ` ${service}`}\`, then restart it: ${restart}; if it does not help: \`dbc rollback ${target}\``,
     evidence: [
       {
         command: `dbc health ${target}`,
@@ -252,8 +252,8 @@ function variablesMissing(seen: Seen): Found | undefined {
   if (first === undefined) return undefined;
   return {
     mode: 'services-wont-start',
-    finding: `Everything runs, but will not start again: ${[first, ...others].join(', ')}.`,
-    next: `Set it in ${seen.envFile} on the host, then \`dbc doctor ${seen.target}\`.`,
+    finding: `Everything runs, but will not start again: ${[first, ...others].join(', ')}`,
+    next: `Set it in ${seen.envFile} on the host, then \`dbc doctor ${seen.target}\``,
     evidence: [variablesOf(seen)],
   };
 }
@@ -274,7 +274,7 @@ function stateOf({ services, startErrors }: Seen, service: string): string {
 
 function lastLine({ logs }: Seen, service: string): string {
   const last = (logs[service] ?? '').split('\n').findLast((line) => line.trim() !== '');
-  return last === undefined ? '' : `, its last words: ${oneLine(last)}`;
+  return last === undefined ? '' : `; its last words: ${oneLine(last)}`;
 }
 
 function logOf({ compose, logs, target }: Seen, service: string): Evidence | undefined {

@@ -68,7 +68,6 @@ describe('dbc diagnose', function () {
   });
 
   it('names the health rule and the service it is about when the market updater runs and updates nothing', async () => {
-    await sql(`update heartbeats set beat_at = now() - interval '10 minutes'`);
     await sql(`create function frozen() returns trigger language plpgsql as 'begin return null; end'`);
     await sql('create trigger frozen before update on heartbeats for each row execute function frozen()');
     await sql(
@@ -87,7 +86,7 @@ describe('dbc diagnose', function () {
     const diagnosis = await found();
     await onHost(`docker start ${container('market-updater-aws')}`);
     assert.deepEqual([diagnosis.mode, diagnosis.service], ['services-wont-start', 'market-updater-aws']);
-    assert.match(diagnosis.finding, /exited with 143/);
+    assert.match(diagnosis.finding, /market-updater-aws: exited, was stopped/);
     assert.deepEqual(diagnosis.failing, ['market-updater-aws']);
   });
 
@@ -111,6 +110,7 @@ describe('dbc diagnose', function () {
   });
 
   it('names a HEAD that somebody moved, and files that somebody changed', async () => {
+    await untilWell();
     await onHost(`cd ${path} && echo '# by hand' >>README.md`);
     const changed = await found();
     await onHost(`cd ${path} && git -c user.name=me -c user.email=me@here commit -qam 'by hand'`);
@@ -148,7 +148,7 @@ describe('dbc diagnose', function () {
     assert.deepEqual([diagnosis.mode, diagnosis.service], ['database-connection', 'backend-aws']);
     assert.match(
       diagnosis.finding,
-      /backend-aws cannot use its database, wrong password: node: password authentication failed for user "trader"/,
+      /backend-aws cannot use its database, wrong password: node: password authentication failed for user "•••"/,
     );
     assert.match(evidenceIn(diagnosis), /exec -T backend-aws .*\nnode: password authentication failed/);
     assert.match(diagnosis.next, /DATABASE_URL in \.env\.aws.*--force-recreate backend-aws/);
@@ -187,6 +187,14 @@ describe('dbc diagnose', function () {
     assert.match(visible.finding, new RegExp(`node \\(pid ${own}\\)`));
     assert.match(hidden.finding, /unknown \(needs root\)/);
     assert.match(asRoot.finding, new RegExp(`node \\(pid ${pid.trim()}\\)`));
+  });
+
+  it('says that Docker hangs instead of hanging with it', async () => {
+    await stage.ec2.sh('kill -STOP $(cat /run/docker.pid)');
+    const diagnosis = await found().finally(() => stage.ec2.sh('kill -CONT $(cat /run/docker.pid)'));
+    assert.equal(diagnosis.mode, 'services-wont-start');
+    assert.match(diagnosis.finding, /What runs cannot be read: .*the Docker engine does not answer/);
+    assert.match(diagnosis.next, /systemctl status docker/);
   });
 
   it('finds nothing wrong any more when all of it was put in order, and left no lease and no change', async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { withoutColumns } from '../../src/domain/columns.ts';
 import { composeFacts, databaseService, inDependencyOrder } from '../../src/domain/compose-config.ts';
 import { databaseComplaint, databaseTrouble } from '../../src/domain/database-trouble.ts';
 import { parseListeners, parsePublishers, takenPort } from '../../src/domain/listeners.ts';
@@ -35,6 +36,23 @@ describe('the listeners of a host', () => {
   ] as const) {
     it(`are known from: ${said}`, () => assert.equal(takenPort(said), port));
   }
+});
+
+describe('a table of Docker', () => {
+  const table =
+    'NAME    IMAGE       COMMAND   SERVICE   STATUS        PORTS\na-db-1  postgres:…  "x y"     db        Up 3 minutes  5432/tcp\n';
+
+  it('is shown without the columns that nobody needs', () => {
+    assert.equal(
+      withoutColumns(table, ['NAME', 'IMAGE', 'COMMAND']),
+      'SERVICE   STATUS        PORTS\ndb        Up 3 minutes  5432/tcp',
+    );
+  });
+
+  it('stays as it is when it is another one, or an error', () => {
+    for (const text of ['', 'no configuration file provided', 'NAME  STATUS\nx  y'])
+      assert.equal(withoutColumns(text, ['NAME', 'IMAGE']), text);
+  });
 });
 
 describe('trouble with a database', () => {
@@ -98,6 +116,7 @@ describe('the facts of a compose file', () => {
   });
 
   it('survive what is no compose file, and services that depend on each other', () => {
+    assert.equal(composeFacts('{"services":{"a":{"restart":"unless-stopped"}}}').services[0]?.staysUp, true);
     for (const odd of ['', '<html>', '[]', '{"services":[1]}', 'null'])
       assert.ok(Array.isArray(composeFacts(odd).services));
     const round = composeFacts('{"services":{"a":{"depends_on":{"b":{}}},"b":{"depends_on":{"a":{}}}}}');

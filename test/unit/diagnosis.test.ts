@@ -32,10 +32,10 @@ function seen(more: Partial<Seen> = {}): Seen {
     services: ['backend-aws', 'db', 'frontend', 'market-updater-aws'].map(well),
     facts: {
       services: [
-        { service: 'backend-aws', image: '', dependsOn: ['db'], published: [8002] },
-        { service: 'db', image: 'postgres:16', dependsOn: [], published: [] },
-        { service: 'frontend', image: '', dependsOn: ['backend-aws'], published: [3000] },
-        { service: 'market-updater-aws', image: '', dependsOn: ['db'], published: [] },
+        { service: 'backend-aws', image: '', dependsOn: ['db'], published: [8002], staysUp: true },
+        { service: 'db', image: 'postgres:16', dependsOn: [], published: [], staysUp: true },
+        { service: 'frontend', image: '', dependsOn: ['backend-aws'], published: [3000], staysUp: true },
+        { service: 'market-updater-aws', image: '', dependsOn: ['db'], published: [], staysUp: false },
       ],
     },
     startErrors: {},
@@ -109,7 +109,7 @@ describe('a diagnosis', () => {
       },
       'services-wont-start',
       'frontend',
-      /^frontend: exited with 3, its last words: cannot find module x\.$/,
+      /^frontend: exited with 3; its last words: cannot find module x\.$/,
     ],
     [
       'a service that crashes again and again',
@@ -246,6 +246,13 @@ describe('a diagnosis', () => {
     assert.equal(found(refused).database, undefined);
     const unordered = { ...seen().facts, services: [] };
     assert.equal(found({ services: all, facts: unordered, database: 'db' }).failing[0], 'db');
+  });
+
+  it('tells a service that was stopped from a one-shot that has done its work', () => {
+    const ended = (service: string): ServiceView => ({ service, state: 'exited', healthy: true, note: 'done' });
+    assert.match(found({ services: withServices(ended('backend-aws')) }).finding, /was stopped \(exit status 0\)/);
+    assert.equal(found({ services: withServices(ended('db')) }).mode, 'database-connection');
+    assert.equal(diagnose(seen({ services: withServices(ended('market-updater-aws')) })), undefined);
   });
 
   it('does not take a port of our own, or one that an old log complains of, for a conflict', () => {
