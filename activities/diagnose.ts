@@ -1,8 +1,9 @@
 import type { HostTask } from '../src/contracts/activities.ts';
 import type { Diagnosis } from '../src/contracts/diagnosis.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
+import type { Seen } from '../src/domain/diagnosis/seen.ts';
 import { diagnose as judge } from '../src/domain/diagnosis.ts';
-import type { Seen } from '../src/domain/seen.ts';
+import { shortSha } from '../src/domain/sha.ts';
 import { collectScript } from './collect.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import { observe } from './observe.ts';
@@ -27,7 +28,9 @@ export interface DiagnoseTask extends HostTask {
  */
 export async function diagnose(deps: Deps, task: DiagnoseTask, run: Run): Promise<Diagnosis> {
   const seen = await read(deps, task, run, (call) => deps.program.call(task, call));
-  return judge({ ...seen, ...(task.sha === undefined ? {} : { expected: task.sha }) }) ?? nothingFound;
+  if (task.sha === undefined) return judge(seen) ?? nothingFound;
+  const again = `\`dbc deploy ${task.target.name} --commit ${shortSha(task.sha)} --force\``;
+  return judge({ ...seen, expected: task.sha, again: `deploy it again: ${again}` }) ?? nothingFound;
 }
 
 /**

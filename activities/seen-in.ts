@@ -2,14 +2,14 @@ import type { HostTask } from '../src/contracts/activities.ts';
 import type { Evidence } from '../src/contracts/diagnosis.ts';
 import type { RuntimeSnapshot } from '../src/contracts/host.ts';
 import type { TargetConfig } from '../src/contracts/target.ts';
-import { withoutColumns } from '../src/domain/columns.ts';
-import { composeFacts } from '../src/domain/compose-config.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
+import { withoutColumns } from '../src/domain/diagnosis/columns.ts';
+import { composeFacts } from '../src/domain/diagnosis/compose-config.ts';
+import { parseListeners, parsePublishers } from '../src/domain/diagnosis/listeners.ts';
+import type { DatabaseCheck, Seen, SeenRule } from '../src/domain/diagnosis/seen.ts';
 import { missingVariables } from '../src/domain/env-file.ts';
 import { ruleLabel } from '../src/domain/health-rules.ts';
-import { parseListeners, parsePublishers } from '../src/domain/listeners.ts';
 import { cleanTerminal } from '../src/domain/redaction.ts';
-import type { DatabaseCheck, Seen, SeenRule } from '../src/domain/seen.ts';
 import { quoteAll } from '../src/domain/shell-quote.ts';
 import { type Collected, parseCollected } from './collect.ts';
 import { runtimeFor } from './deps.ts';
@@ -28,6 +28,7 @@ export function seenIn(
   const redact = secrets.redactorFor(task);
   const collected = parseCollected(output, (text) => redact(cleanTerminal(text)));
   const compose = composeOf(target);
+  const own = new Set([...collected.containers, ...containersOf(now)].map(({ id }) => id));
   return {
     target: target.name,
     ...(compose === undefined ? {} : { compose }),
@@ -48,7 +49,7 @@ export function seenIn(
     listeners: parseListeners(collected.outputs.get('sockets') ?? ''),
     publishers: parsePublishers(collected.outputs.get('publishers') ?? '').map((publisher) => ({
       ...publisher,
-      ours: collected.containers.some(({ id }) => id === publisher.id),
+      ours: own.has(publisher.id),
     })),
     variables: variablesOf(task, secrets),
     outputs: outputsOf(collected, compose),
@@ -61,6 +62,9 @@ function composeOf({ runtime }: TargetConfig): string | undefined {
   return quoteAll(composeWords(runtime, undefined)).replace(' --ansi never', '');
 }
 
+const containersOf = (now: Observation | DeployError) =>
+  now instanceof DeployError || now.state.runtime.kind !== 'compose' ? [] : now.state.runtime.containers;
+
 type Observed = Pick<Seen, 'head' | 'manualChanges' | 'unread' | 'services' | 'rules'>;
 
 /** Restarts count whenever they were: there is no deploy whose snapshot would excuse them. */
@@ -68,10 +72,10 @@ const noReference: RuntimeSnapshot = { kind: 'compose', project: '', containers:
 
 function observed(target: TargetConfig, now: Observation | DeployError): Observed {
   if (now instanceof DeployError) {
-    return { head: '', manualChanges: [], unread: now.message, services: [], rules: [] };
+    return { head: '', manualChanges: [], unread: { command: 'docker', why: now.message }, services: [], rules: [] };
   }
   const { head, manualChanges, state, rules } = now;
-  const unread = state.unread ?? state.problem;
+  const { unread, problem } = state;
   const asked = new Map(
     target.health.flatMap(({ name, url, from, expect }) =>
       Object.keys(expect).map((label) => [ruleLabel(name, label), { url, from }] as const),
@@ -80,7 +84,10 @@ function observed(target: TargetConfig, now: Observation | DeployError): Observe
   return {
     head,
     manualChanges,
-    ...(unread === undefined ? {} : { unread }),
+    ...(unread === undefined ? {} : { unread: { command: 'docker', why: unread } }),
+    ...(unread === undefined && problem !== undefined
+      ? { unread: { command: `${composeOf(target)} config --quiet`, why: problem } }
+      : {}),
     services: runtimeFor(target.runtime).judge(state, { reference: noReference, images: [] }),
     rules: rules.map((view): SeenRule => ({ ...view, ...(asked.get(view.rule) ?? { url: '', from: 'host' }) })),
   };

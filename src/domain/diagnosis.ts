@@ -1,9 +1,20 @@
 import type { ServiceView } from '../contracts/deploy.ts';
 import type { Diagnosis } from '../contracts/diagnosis.ts';
-import { databaseService, inDependencyOrder } from './compose-config.ts';
-import { failureFound } from './failure-modes.ts';
-import type { Seen } from './seen.ts';
+import { databaseService, inDependencyOrder } from './diagnosis/compose-config.ts';
+import { databaseDown, databaseRefuses } from './diagnosis/database-connection.ts';
+import type { Found, Known } from './diagnosis/found.ts';
+import { filesChanged, headMoved } from './diagnosis/git-state.ts';
+import { healthCheckFails } from './diagnosis/health-check.ts';
+import { portConflict } from './diagnosis/port-conflict.ts';
+import type { Seen } from './diagnosis/seen.ts';
+import { nothingRead, servicesWontStart, variablesMissing } from './diagnosis/services-wont-start.ts';
 import { tailOf } from './tail.ts';
+
+/** Cause before symptom. */
+const modes: ((seen: Seen, known: Known) => Found | undefined)[] = [
+  ...[headMoved, portConflict, databaseDown, databaseRefuses, nothingRead],
+  ...[servicesWontStart, healthCheckFails, variablesMissing, filesChanged],
+];
 
 /** The end of each piece of evidence. Bytes. */
 const evidenceBytes = 2048;
@@ -18,7 +29,7 @@ export function diagnose(reading: Seen): Diagnosis | undefined {
   const database = databaseService(seen.facts, seen.database);
   const bad = seen.services.filter(({ healthy }) => !healthy).map(({ service }) => service);
   const failing = inDependencyOrder(seen.facts, databaseFirst(bad, database));
-  const found = failureFound(seen, { failing, database });
+  const found = firstFound(seen, { failing, database });
   if (found === undefined) return undefined;
   const { mode, service, finding, next, evidence } = found;
   return {
@@ -35,11 +46,19 @@ export function diagnose(reading: Seen): Diagnosis | undefined {
   };
 }
 
+function firstFound(seen: Seen, known: Known): Found | undefined {
+  for (const mode of modes) {
+    const found = mode(seen, known);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
 /** Exit status 0 is that of a one-shot that has done its work, and that of a service that somebody stopped. */
 function unlessStopped(view: ServiceView, { facts }: Seen): ServiceView {
   const stays = facts.services.some(({ service, staysUp }) => service === view.service && staysUp);
   if (view.state !== 'exited' || !view.healthy || !stays) return view;
-  return { ...view, healthy: false, note: 'was stopped (exit status 0), and should run' };
+  return { ...view, healthy: false, note: 'exited with 0, as somebody stopped it' };
 }
 
 const sentence = (text: string): string => `${text.replace(/[\s.]+$/, '')}.`;

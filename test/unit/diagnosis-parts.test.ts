@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { withoutColumns } from '../../src/domain/columns.ts';
-import { composeFacts, databaseService, inDependencyOrder } from '../../src/domain/compose-config.ts';
-import { databaseComplaint, databaseTrouble } from '../../src/domain/database-trouble.ts';
-import { parseListeners, parsePublishers, takenPort } from '../../src/domain/listeners.ts';
-import { serviceOfRule } from '../../src/domain/rule-service.ts';
+import { withoutColumns } from '../../src/domain/diagnosis/columns.ts';
+import { composeFacts, databaseService, inDependencyOrder } from '../../src/domain/diagnosis/compose-config.ts';
+import { databaseComplaint, databaseTrouble } from '../../src/domain/diagnosis/database-trouble.ts';
+import { parseListeners, parsePublishers, takenPort } from '../../src/domain/diagnosis/listeners.ts';
+import { serviceOfRule } from '../../src/domain/diagnosis/rule-service.ts';
 
 describe('the listeners of a host', () => {
   it('are told with their process where ss may say it, once for both families', () => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { ServiceView } from '../../src/contracts/deploy.ts';
 import type { Diagnosis } from '../../src/contracts/diagnosis.ts';
+import type { Seen, SeenRule } from '../../src/domain/diagnosis/seen.ts';
 import { diagnose } from '../../src/domain/diagnosis.ts';
-import type { Seen, SeenRule } from '../../src/domain/seen.ts';
 
 const sha = (letter: string): string => letter.repeat(40);
 
@@ -85,7 +85,7 @@ describe('a diagnosis', () => {
       { rules: [rule('system: market updater', false), rule('system: market data', false)] },
       'health-check-fails',
       'market-updater-aws',
-      /system: market updater fails: body\.status = "FAIL"; system: market data fails too/,
+      /system: market updater fails: body\.status = "FAIL"; failing too: system: market data/,
     ],
     [
       'a service that does not answer, by the port of the rule',
@@ -129,10 +129,10 @@ describe('a diagnosis', () => {
     ],
     [
       'a Docker that does not answer',
-      { unread: 'docker ps failed: the Docker engine does not answer', services: [] },
+      { unread: { command: 'docker', why: 'docker ps failed: the Docker engine does not answer' }, services: [] },
       'services-wont-start',
       undefined,
-      /What runs cannot be read: docker ps failed/,
+      /docker cannot say what runs: docker ps failed/,
     ],
     ['another commit', { head: sha('b') }, 'git-state-mismatch', undefined, /HEAD is bbbbbbb, expected aaaaaaa/],
     [
@@ -250,7 +250,10 @@ describe('a diagnosis', () => {
 
   it('tells a service that was stopped from a one-shot that has done its work', () => {
     const ended = (service: string): ServiceView => ({ service, state: 'exited', healthy: true, note: 'done' });
-    assert.match(found({ services: withServices(ended('backend-aws')) }).finding, /was stopped \(exit status 0\)/);
+    assert.match(
+      found({ services: withServices(ended('backend-aws')) }).finding,
+      /^backend-aws: exited with 0, as somebody stopped it\.$/,
+    );
     assert.equal(found({ services: withServices(ended('db')) }).mode, 'database-connection');
     assert.equal(diagnose(seen({ services: withServices(ended('market-updater-aws')) })), undefined);
   });
@@ -283,6 +286,33 @@ describe('a diagnosis', () => {
       rule('public: answers', false, { from: 'worker', url: 'https://a.example' }),
     ];
     assert.match(found({ rules }).next, /The host's own view is fine.*https:\/\/a\.example/);
+  });
+
+  it('tells somebody whose deploy fails just now to correct it and to deploy again, not what the restore does anyway', () => {
+    const again = 'deploy it again: `dbc deploy production --commit aaaaaaa --force`';
+    const failures: Partial<Seen>[] = [
+      refused,
+      portTaken,
+      { rules: [rule('system: answers', false)] },
+      { services: withServices(ill('frontend', 'exited with 1')) },
+      { services: withServices(ill('db', 'exited with 1')) },
+    ];
+    for (const failure of failures) {
+      const { next } = found({ ...failure, again });
+      assert.ok(next.endsWith(`${again}.`), next);
+      assert.doesNotMatch(next, /dbc rollback|force-recreate/);
+    }
+  });
+
+  it('takes a port for taken by the end of a log only, and by the only port where none is named', () => {
+    const services = withServices(ill('frontend', 'exited with 1'));
+    const complaint = 'OSError: [Errno 98] Address already in use';
+    const frontend = (log: string) => found({ services, logs: { frontend: log } });
+    assert.match(
+      frontend(`${complaint}\n`).finding,
+      /frontend cannot have port 3000: a process that is not to be seen/,
+    );
+    assert.equal(frontend(`${complaint}\n${'later\n'.repeat(40)}`).mode, 'services-wont-start');
   });
 
   it('keeps the end of long evidence, at most 2 KB of each, and drops what is empty', () => {

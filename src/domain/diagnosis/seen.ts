@@ -1,5 +1,5 @@
-import type { RuleView, ServiceView } from '../contracts/deploy.ts';
-import type { Evidence } from '../contracts/diagnosis.ts';
+import type { RuleView, ServiceView } from '../../contracts/deploy.ts';
+import type { Evidence } from '../../contracts/diagnosis.ts';
 import type { ComposeFacts } from './compose-config.ts';
 import type { Listener, Publisher } from './listeners.ts';
 
@@ -12,13 +12,15 @@ export interface Seen {
   restart?: string;
   repository: string;
   envFile?: string;
+  /** For a deploy that fails just now: ``deploy it again: `dbc deploy production --commit 1a2b3c4 --force` ``. */
+  again?: string;
   /** The commit that should be checked out; absent: nobody can say. */
   expected?: string;
   head: string;
   /** Tracked files that differ from HEAD. */
   manualChanges: string[];
-  /** Why what runs, or what should run, could not be read. */
-  unread?: string;
+  /** Why what runs, or what should run, could not be read, and what would have told. */
+  unread?: { command: string; why: string };
   services: ServiceView[];
   facts: ComposeFacts;
   /** The database's service as the config names it. */
