@@ -31,7 +31,8 @@ export async function workflowBundle(): Promise<WorkflowBundleOption> {
 function sourcesHash(): string {
   const hash = createHash('sha256').update(readFileSync(join(root, 'package-lock.json')));
   for (const folder of ['workflows', 'src/contracts', 'src/domain']) {
-    for (const file of readdirSync(join(root, folder)).sort()) {
+    for (const file of readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).sort()) {
+      if (!file.endsWith('.ts')) continue;
       hash.update(file).update(readFileSync(join(root, folder, file)));
     }
   }
