@@ -72,7 +72,7 @@ const noReference: RuntimeSnapshot = { kind: 'compose', project: '', containers:
 
 function observed(target: TargetConfig, now: Observation | DeployError): Observed {
   if (now instanceof DeployError) {
-    return { head: '', manualChanges: [], unread: { command: 'docker', why: now.message }, services: [], rules: [] };
+    return { head: '', manualChanges: [], unread: { why: now.message }, services: [], rules: [] };
   }
   const { head, manualChanges, state, rules } = now;
   const { unread, problem } = state;

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { parseCollected } from '../../activities/collect.ts';
 import { withoutColumns } from '../../src/domain/diagnosis/columns.ts';
 import { composeFacts, databaseService, inDependencyOrder } from '../../src/domain/diagnosis/compose-config.ts';
 import { databaseComplaint, databaseTrouble } from '../../src/domain/diagnosis/database-trouble.ts';
 import { parseListeners, parsePublishers, takenPort } from '../../src/domain/diagnosis/listeners.ts';
 import { serviceOfRule } from '../../src/domain/diagnosis/rule-service.ts';
+import { createRedactor } from '../../src/domain/redaction.ts';
 
 describe('the listeners of a host', () => {
   it('are told with their process where ss may say it, once for both families', () => {
@@ -36,6 +38,31 @@ describe('the listeners of a host', () => {
   ] as const) {
     it(`are known from: ${said}`, () => assert.equal(takenPort(said), port));
   }
+});
+
+describe('what was collected on a host', () => {
+  const line = (key: string, text: string) => `seen ${key} ${Buffer.from(text).toString('base64')}\n`;
+  const redactor = createRedactor(['hunter2-canary']);
+
+  it('is shown redacted, and without a line that was cut off, where a secret may be cut in two', () => {
+    const cut = `nter2-canary\n${'x'.repeat(16_384 - 13)}`;
+    const { outputs } = parseCollected(line('log', cut) + line('git', 'hunter2-canary\n## main\n'), redactor);
+    assert.equal(outputs.get('log'), 'x'.repeat(16_384 - 13));
+    assert.equal(outputs.get('git'), '•••\n## main\n');
+    assert.equal(parseCollected(line('log', 'y'.repeat(16_384)), redactor).outputs.get('log'), '');
+  });
+
+  it('tells why Docker could not start a container, redacted too', () => {
+    const rest = Buffer.from('url "bind: \\"hunter2-canary\\" address already in use"').toString('base64');
+    assert.deepEqual(
+      parseCollected(`found abc web ${rest}\nfound def db ${Buffer.from(' ""').toString('base64')}\n`, redactor)
+        .containers,
+      [
+        { id: 'abc', service: 'web', error: 'bind: "•••" address already in use' },
+        { id: 'def', service: 'db', error: '' },
+      ],
+    );
+  });
 });
 
 describe('a table of Docker', () => {

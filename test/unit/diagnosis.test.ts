@@ -134,6 +134,20 @@ describe('a diagnosis', () => {
       undefined,
       /docker cannot say what runs: docker ps failed/,
     ],
+    [
+      'a compose file that cannot be read',
+      { unread: { command: 'docker compose config --quiet', why: 'env file .env.aws not found' }, services: [] },
+      'services-wont-start',
+      undefined,
+      /docker compose config --quiet cannot say what runs: env file/,
+    ],
+    [
+      'a host that hangs in something else',
+      { unread: { why: '`git` hung' }, services: [], expected: undefined },
+      'services-wont-start',
+      undefined,
+      /^The host cannot say what runs: `git` hung\.$/,
+    ],
     ['another commit', { head: sha('b') }, 'git-state-mismatch', undefined, /HEAD is bbbbbbb, expected aaaaaaa/],
     [
       'changed files, when nothing else is wrong',

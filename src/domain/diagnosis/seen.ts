@@ -19,8 +19,8 @@ export interface Seen {
   head: string;
   /** Tracked files that differ from HEAD. */
   manualChanges: string[];
-  /** Why what runs, or what should run, could not be read, and what would have told. */
-  unread?: { command: string; why: string };
+  /** Why what runs, or what should run, could not be read, and the command that would have told, if it is one. */
+  unread?: { command?: string; why: string };
   services: ServiceView[];
   facts: ComposeFacts;
   /** The database's service as the config names it. */

@@ -5,19 +5,24 @@ import { logOf, logsOf, recreateOf, stateOf, variablesOf } from './words.ts';
 
 /** Docker or the compose file cannot even be asked. */
 export function nothingRead(seen: Seen): Found | undefined {
-  const { unread, outputs, target, compose, repository } = seen;
+  const { unread, outputs, target } = seen;
   if (unread === undefined) return undefined;
   const { command, why } = unread;
-  const look =
-    command === 'docker'
-      ? 'Look at the Docker engine: `systemctl status docker`'
-      : `Run \`${command}\` in ${repository} on the host`;
   return {
     mode: 'services-wont-start',
-    finding: compose ? `${command} cannot say what runs: ${oneLine(why)}` : `What runs cannot be read: ${oneLine(why)}`,
-    next: `${look}; then \`dbc diagnose ${target}\``,
-    evidence: [{ command, output: why }, variablesOf(seen), outputs.df, outputs.free],
+    finding: `${command ?? 'The host'} cannot say what runs: ${oneLine(why)}`,
+    next: `${whereToLook(seen, command)}; then \`dbc diagnose ${target}\``,
+    evidence: [
+      command === undefined ? undefined : { command, output: why },
+      ...[variablesOf(seen), outputs.df, outputs.free],
+    ],
   };
+}
+
+function whereToLook({ repository }: Seen, command: string | undefined): string {
+  if (command === undefined) return 'Look at the host: `uptime`, `df -h`';
+  if (command === 'docker') return 'Look at the Docker engine: `systemctl status docker`';
+  return `Run \`${command}\` in ${repository} on the host`;
 }
 
 export function servicesWontStart(seen: Seen, { failing }: Known): Found | undefined {
