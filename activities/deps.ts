@@ -16,6 +16,8 @@ export interface Deps {
   /** Which Temporal this worker works for, as a lease names it. */
   server: Pick<LeaseHolder, 'server' | 'embedded' | 'namespace'>;
   askHolder: AskHolder;
+  /** The worker's environment, which the config's `env:` names refer to. */
+  env: NodeJS.ProcessEnv;
 }
 
 export function runtimeFor(config: RuntimeConfig): Runtime {

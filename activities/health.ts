@@ -102,7 +102,8 @@ export async function askFromWorker(rule: HealthRule, signal?: AbortSignal): Pro
   }
 }
 
-async function readBody(response: Response): Promise<string> {
+/** As text; what goes beyond the limit is not read. */
+export async function readBody(response: Response): Promise<string> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   const reader = response.body?.getReader();

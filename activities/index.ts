@@ -16,10 +16,12 @@ import type {
   StartInput,
   VerifyInput,
 } from '../src/contracts/activities.ts';
+import type { NotifyInput } from '../src/contracts/notification.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
 import { answer } from './ask.ts';
 import type { Deps } from './deps.ts';
 import { inspect } from './inspect.ts';
+import { notify } from './notify.ts';
 import { record } from './record.ts';
 import { restoreCheckout, restoreImages, restoreServices } from './restore.ts';
 import { failureOf, type Run, runId, runStep } from './run.ts';
@@ -59,5 +61,6 @@ export function createActivities(deps: Deps): DeployActivities {
     // A host that refuses us will go on refusing: only one that cannot be reached is tried again.
     releaseLease: forward<ReleaseLeaseInput, Released>(releaseLease),
     ask: (input: AskInput) => runStep(program, input, 'step', (run) => answer(deps, input, run)),
+    notify: (input: NotifyInput) => notify(deps, input),
   };
 }

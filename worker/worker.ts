@@ -8,6 +8,7 @@ import { Secrets } from '../activities/ssh/secrets.ts';
 import { configFile, resolveTarget } from '../src/config/load.ts';
 import type { LeaseHolder } from '../src/contracts/host.ts';
 import { taskQueue } from '../src/contracts/temporal.ts';
+import { secretVariables } from '../src/domain/notification.ts';
 import { workflowBundle } from './bundle.ts';
 import { keepHeapSmall } from './heap.ts';
 import { askHolderBy } from './holder.ts';
@@ -39,12 +40,14 @@ export async function createWorker(options: WorkerOptions): Promise<{ worker: Wo
   const keys = Object.values(config.targets).flatMap(({ ssh }) =>
     ssh?.privateKey && 'env' in ssh.privateKey ? [env[ssh.privateKey.env] ?? ''] : [],
   );
-  const secrets = new Secrets(keys);
+  const channels = Object.values(config.targets).flatMap(({ notify }) => notify ?? []);
+  const secrets = new Secrets([...keys, ...channels.flatMap(secretVariables).map((name) => env[name] ?? '')]);
   const ssh = createSshPort({ baseDir: dirname(config.path), env, log });
   const activities = createActivities({
     program: new HostProgram(ssh, secrets),
     secrets,
     server: { ...server, namespace },
+    env,
     askHolder: askHolderBy(new Client({ connection, namespace }), server),
     loadTarget: async (name) => resolveTarget(await readConfig(), name, env),
   });

@@ -1,6 +1,6 @@
 import type { DeployClient, DeployRef } from '../client/index.ts';
+import { timelineLink } from '../domain/timeline-link.ts';
 import { defaultConfig, refuseConfigWithoutEmbedded, type TemporalFlags } from './flags.ts';
-import { timelineLink } from './link.ts';
 import type { Terminal } from './terminal.ts';
 
 /** A connection to Temporal, to somebody's or to one of our own, for as long as a command runs. */

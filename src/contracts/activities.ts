@@ -2,6 +2,7 @@ import type { DeployKind, RuleView, ServiceView } from './deploy.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import type { Problem } from './errors.ts';
 import type { LeaseHolder, LeaseState, Release, Snapshot } from './host.ts';
+import type { NotifyInput } from './notification.ts';
 import type { HostConfig, TargetConfig } from './target.ts';
 
 /** Which host an activity acts on, and for whom. */
@@ -183,6 +184,8 @@ export interface DeployActivities {
   verifyRestored(input: RestoreVerifyInput): Promise<RestoreVerified>;
   releaseLease(input: ReleaseLeaseInput): Promise<Released>;
   ask(input: AskInput): Promise<Answer>;
+  /** Tells one channel of one event. */
+  notify(input: NotifyInput): Promise<void>;
 }
 
 /** What a reading command asks of a host; `unlock` is the only one that changes something. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { actor } from '../../src/cli/actor.ts';
 import { wholeNumber } from '../../src/cli/flags.ts';
-import { timelineLink } from '../../src/cli/link.ts';
+import { timelineLink } from '../../src/domain/timeline-link.ts';
 import { dbc, modulesOf } from './dbc-process.ts';
 
 describe('dbc', () => {

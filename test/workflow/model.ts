@@ -276,6 +276,13 @@ export function modelActivities(modelOf: (target: string) => Model | undefined):
       });
       return known;
     },
+    async notify(input) {
+      const model = modelOf(input.target);
+      if (!model) throw new Error(`no model of ${input.target}`);
+      const call: Call = { step: 'notify', host: '', input, model };
+      model.calls.push(call);
+      await model.behave(call);
+    },
     async ask(input): Promise<Answer> {
       const { running } = await of(input).act('ask', input);
       return { host: input.host.alias, address: input.host.address, services: services(running) };

@@ -7,7 +7,11 @@ import { restoring } from './restoring.ts';
 import { forward, type Steps } from './steps.ts';
 import { verifying } from './verifying.ts';
 
-const steps: Steps<Exclude<keyof DeployActivities, 'loadTarget' | 'ask'>> = { ...forward, ...restoring, ...verifying };
+const steps: Steps<Exclude<keyof DeployActivities, 'loadTarget' | 'ask' | 'notify'>> = {
+  ...forward,
+  ...restoring,
+  ...verifying,
+};
 
 /** Which activities go on trying whatever fails; as in `activities/index.ts`. */
 const compensating = new Set<string>([
