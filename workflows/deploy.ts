@@ -19,6 +19,7 @@ import { deployHost, inspectHost } from './deploy-host.ts';
 import { failureView } from './failure.ts';
 import { giveLeaseBack } from './give-back.ts';
 import { HostRun } from './host-run.ts';
+import { Notices } from './notices.ts';
 import { compensation, quick } from './policies.ts';
 import { Progress } from './progress.ts';
 import { restoreHost } from './restore.ts';
@@ -34,6 +35,7 @@ class Deploy {
   readonly #kind: DeployKind;
   readonly #request: DeployRequest;
   readonly #progress: Progress;
+  readonly #notices: Notices;
   readonly #deploy = workflowInfo().firstExecutionRunId;
   readonly #forward = new CancellationScope();
   #restore: CancellationScope | undefined;
@@ -47,6 +49,8 @@ class Deploy {
     // Somebody may have started it by hand, with less than a client sends; `loadTarget` says what is wrong with it.
     this.#request = { ...request, target: String(request?.target ?? ''), actor: String(request?.actor ?? 'unknown') };
     this.#progress = new Progress(kind, this.#request, this.#deploy);
+    this.#notices = new Notices(this.#progress.view);
+    this.#progress.onCommit = () => this.#notices.foundCommit();
     setHandler(defineQuery<DeployView>(progressQuery), () => this.#progress.view);
     setHandler(defineSignal<[AbortMessage?]>(abortSignal), (message) => this.#abort(message ?? {}));
     // "Request Cancellation" in Temporal's UI is the same request by another way.
@@ -78,6 +82,7 @@ class Deploy {
       outcome = await CancellationScope.nonCancellable(() => this.#undo(error));
     }
     outcome = await CancellationScope.nonCancellable(() => this.#giveLeasesBack(outcome));
+    this.#progress.view.warnings.push(...(await this.#notices.ended(outcome, this.#hosts[0]?.subject)));
     this.#progress.close(outcome);
     await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
     return this.#close();
@@ -89,6 +94,7 @@ class Deploy {
     const sorted = [...target.hosts].sort((a, b) => (a.alias < b.alias ? -1 : 1));
     this.#hosts = sorted.map((host) => new HostRun(target, host, this.#deploy, this.#progress));
     this.#progress.loaded({ ...target, hosts: sorted });
+    this.#notices.began(target);
     for (const host of this.#hosts) await inspectHost(host, this.#kind, this.#request);
     let commit = this.#kind === 'rollback' ? this.#rollbackTo() : this.#request.commit;
     for (const host of this.#hosts) commit = await deployHost(host, this.#hosts, this.#request, commit);

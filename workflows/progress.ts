@@ -28,6 +28,8 @@ const now = (): string => new Date().toISOString();
 /** The one view of a running deploy: what the query answers, what the UI shows, and at the end the report. */
 export class Progress {
   readonly view: DeployView;
+  /** Called once the full SHA is known. */
+  onCommit: () => void = () => {};
 
   constructor(kind: DeployKind, request: DeployRequest, deploy: string) {
     this.view = {
@@ -70,6 +72,7 @@ export class Progress {
     if (this.view.commit === sha) return;
     this.view.commit = sha;
     upsertSearchAttributes([{ key: key.commit, value: sha }]);
+    this.onCommit();
   }
 
   step(alias: string, step: StepName, state: StepState, note?: string): void {
