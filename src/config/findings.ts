@@ -93,13 +93,14 @@ export function name(path: Path): string {
 }
 
 const redact = createRedactor([]);
+const secretKeys = new Set<PropertyKey>(['privateKey', 'slack', 'secret', 'token']);
 
 function show(value: unknown, path: Path): string {
   if (value === undefined || value === null) return 'nothing';
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
   if (typeof value === 'object') return Object.keys(value).length === 0 ? 'an empty map' : 'a map';
-  // Where a key was pasted instead of a reference to it, it must not be shown.
-  if (typeof value === 'string' && path.includes('privateKey')) return 'a text';
+  // Where a secret was pasted instead of a reference to it, it must not be shown.
+  if (typeof value === 'string' && path.some((step) => secretKeys.has(step))) return 'a text';
   const text = redact(JSON.stringify(value));
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }

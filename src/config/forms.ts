@@ -2,6 +2,8 @@ import * as z from 'zod';
 import type { CelProblem } from '../domain/cel.ts';
 import { parseDuration } from '../domain/duration.ts';
 import type { NameRule } from '../domain/names.ts';
+import { placeholderNames, unknownPlaceholder } from '../domain/notification.ts';
+import { suggestion } from './suggestion.ts';
 
 // The leaves of the schema. Every `error` goes on after the word "expected".
 
@@ -22,6 +24,19 @@ export const count = (byDefault: number) => {
   const expected = 'a whole number from 1 to 1000';
   return z.int({ error: expected }).min(1, expected).max(1000, expected).default(byDefault);
 };
+
+/** A message with placeholders; `offset` leads the error to the one that does not exist. */
+export const messageTemplate = () =>
+  text('a text').superRefine((template, context) => {
+    const unknown = unknownPlaceholder(template);
+    if (unknown === undefined) return;
+    const known = placeholderNames.map((each) => `{${each}}`).join(', ');
+    context.addIssue({
+      code: 'custom',
+      message: `no placeholder but ${known}, not {${unknown.name}}.${suggestion(unknown.name, placeholderNames)}`,
+      params: { offset: unknown.offset },
+    });
+  });
 
 /** A CEL condition; `offset` leads the error to the character. */
 export const condition = (problemOf: (expression: string) => CelProblem | undefined) =>

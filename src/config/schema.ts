@@ -1,10 +1,11 @@
 import * as z from 'zod';
-import { notifyEvents } from '../contracts/target.ts';
+import { type NotifyEvent, notifyEvents } from '../contracts/target.ts';
 import { parseDuration } from '../domain/duration.ts';
 import { conditionProblem } from '../domain/env-file.ts';
 import { ruleProblem } from '../domain/health-rules.ts';
 import { nameRules } from '../domain/names.ts';
-import { condition, count, duration, durationForm, isDuration, named, text } from './forms.ts';
+import { deployEvents } from '../domain/notification.ts';
+import { condition, count, duration, durationForm, isDuration, messageTemplate, named, text } from './forms.ts';
 import { hostAddressForm, parseHostAddress } from './host-address.ts';
 import { parseSize } from './size.ts';
 
@@ -12,7 +13,10 @@ import { parseSize } from './size.ts';
 // made of it. Every `error` goes on after the word "expected".
 
 const variable = named(nameRules.variable);
-const fromEnv = z.strictObject({ env: variable.describe('The environment variable of the worker that holds it') });
+const fromEnv = z.strictObject(
+  { env: variable.describe('The environment variable of the worker that holds it') },
+  { error: '{ env } with the variable that holds it, never the value itself' },
+);
 const hostAddress = text(hostAddressForm, (value) => parseHostAddress(value) !== undefined);
 const address = named(nameRules.address).describe('A host name or an IP address');
 const user = named(nameRules.user).optional().describe('The login user, ubuntu by default');
@@ -165,12 +169,14 @@ const ports = z.strictObject({
 const secretUrl = z.union([text('an http:// or https:// URL without a password in it', isHttp), fromEnv], {
   error: 'an http:// or https:// URL, or { env }',
 });
-const on = z
-  .array(z.enum(notifyEvents, { error: notifyEvents.join(', ') }), { error: 'a list of events' })
-  .min(1, 'at least one event')
-  .default([...notifyEvents])
-  .describe('Of which events; all by default');
-const template = text('a text')
+const eventList = (events: readonly NotifyEvent[]) =>
+  z
+    .array(z.enum(events, { error: events.join(', ') }), { error: 'a list of events' })
+    .min(1, 'at least one event')
+    .default([...events])
+    .describe('Of which events; all by default');
+const on = eventList(notifyEvents);
+const template = messageTemplate()
   .optional()
   .describe(
     'The message; {event}, {target}, {commit}, {subject}, {actor}, {outcome}, {reason}, {text} and {link} are filled in',
@@ -191,7 +197,7 @@ const channel = z.union(
       token: fromEnv,
       environment: text('a name').optional().describe("The target's name by default"),
       api: text('an http:// or https:// URL', isHttp).default('https://api.github.com'),
-      on,
+      on: eventList(deployEvents),
     }),
   ],
   { error: 'a channel: { slack: { env } }, { webhook, secret }, or { github, token }' },

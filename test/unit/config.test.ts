@@ -270,6 +270,21 @@ describe('config', () => {
       withLines('verify: { deadline: 4s, interval: 2s, passes: 3 }'),
       /^5:13 .*expected a deadline that leaves time/,
     ],
+    [
+      'a placeholder that no message has',
+      withLines('notify: [{ slack: { env: A }, template: "on {target}: {comit}" }]'),
+      /^5:59 targets.production.notify\[0\].template: expected no placeholder but \{event\}, .*not \{comit\}. Did you mean "commit"\?/,
+    ],
+    [
+      'an event that GitHub has no deployment for',
+      withLines('notify: [{ github: a/b, token: { env: A }, on: [drift] }]'),
+      /^5:53 targets.production.notify\[0\].on\[0\]: expected started, succeeded, failed, rolled-back, needs-operator; found "drift"$/,
+    ],
+    [
+      'a secret that was pasted where its variable belongs',
+      withLines('notify: [{ slack: "https://hooks.example/T0/B0/hunter22" }]'),
+      /^5:23 .*: expected \{ env \} with the variable that holds it, never the value itself; found a text$/,
+    ],
     ['both forms of profiles', withLines('compose: { profile: a, profiles: [b] }'), /either profile or profiles/],
     [
       'an unusual number',

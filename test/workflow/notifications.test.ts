@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { ApplicationFailure } from '@temporalio/common';
+import { notify } from '../../activities/notify.ts';
 import type { NotifyInput } from '../../src/contracts/notification.ts';
 import { type NotifyChannel, notifyEvents } from '../../src/contracts/target.ts';
+import { answer, startHttpReceiver } from '../lab/http-receiver.ts';
 import type { Ended, Lab } from './lab.ts';
 import { aborted, type Behaviour, fails, hangs, Model, newSha, oldSha } from './model.ts';
 import { sharedLab } from './shared-lab.ts';
@@ -147,6 +149,18 @@ describe('a channel that cannot be told', () => {
     const tookMs = Date.parse(end.report.finishedAt) - Date.parse(told(model).at(-1)?.facts.at ?? '');
     assert.ok(tookMs > 1000 && tookMs <= 20_500, `${tookMs} ms`);
     assert.ok(events(model).length > 4, 'several attempts for each');
+  });
+
+  it('at first is told later, as soon as its Retry-After says', async () => {
+    const receiver = await startHttpReceiver();
+    receiver.answers(answer(503), answer(429, '', { 'retry-after': '7' }), answer(200));
+    const model = modelWith({ ...slack, on: ['succeeded'] });
+    model.on('notify', ({ input }) => notify({ env: { SLACK_URL: receiver.url } }, input));
+    const { outcome, report } = await lab.run(model);
+    await receiver.stop();
+    assert.deepEqual([outcome, report.warnings, receiver.received.length], ['succeeded', [], 3]);
+    const tookMs = Date.parse(report.finishedAt) - Date.parse(told(model)[0]?.facts.at ?? '');
+    assert.ok(tookMs >= 7500 && tookMs < 10_000, `half a second, then 7 s: ${tookMs} ms`);
   });
 
   it('and does not answer is given up after 8 s, and tried again', async () => {
