@@ -5,6 +5,7 @@ import { composeRuntime } from './runtime/compose.ts';
 import type { Runtime } from './runtime/port.ts';
 import type { HostProgram } from './ssh/host-program.ts';
 import type { AskHolder } from './ssh/lease.ts';
+import type { SshPort } from './ssh/port.ts';
 import type { Secrets } from './ssh/secrets.ts';
 
 /** What the activities are given; the worker wires it. */
@@ -16,6 +17,10 @@ export interface Deps {
   /** Which Temporal this worker works for, as a lease names it. */
   server: Pick<LeaseHolder, 'server' | 'embedded' | 'namespace'>;
   askHolder: AskHolder;
+  /** For what is no call of the host program: a push. */
+  ssh: Pick<SshPort, 'exec'>;
+  /** The config file's folder, which its relative paths begin at. */
+  baseDir: string;
   /** The worker's environment, which the config's `env:` names refer to. */
   env: NodeJS.ProcessEnv;
 }

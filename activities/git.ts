@@ -151,6 +151,31 @@ export const fetchScript = ({ remote, branch }: RepositoryConfig): string =>
   `${prelude}${clearStaleLocks}git fetch --no-tags --no-recurse-submodules ${quote(remote)} ${quote(`+refs/heads/${branch}:refs/remotes/${remote}/${branch}`)}
 `;
 
+/** Where a push puts the branch until the job that owns the lease takes it from there. */
+export const pushedRef = (deploy: string): string => `refs/dbc/pushed/${deploy}`;
+
+/** Instead of a fetch: from here on all is as if the host had fetched what was pushed to it. */
+export const takePushedScript = ({ remote, branch }: RepositoryConfig, deploy: string): string =>
+  `${prelude}${clearStaleLocks}pushed=${quote(pushedRef(deploy))}
+# Not there: a round that was lost with a reboot had taken it already.
+if git rev-parse --quiet --verify "$pushed" >/dev/null; then
+  git update-ref ${quote(`refs/remotes/${remote}/${branch}`)} "$pushed"
+  git update-ref -d "$pushed"
+fi
+`;
+
+/**
+ * The other end of a push, a script for sh. It says `marker` on a line of its own before git begins to talk. Objects are
+ * checked, and stay in quarantine until all of them are there; no hook runs, and refs of ours may be moved anywhere.
+ */
+export const receiveScript = ({ path }: RepositoryConfig, marker: string): string =>
+  `cd ${quote(path)} || exit
+export GIT_TERMINAL_PROMPT=0 LC_ALL=C
+printf '\\n%s\\n' ${quote(marker)}
+exec git -c core.hooksPath=/dev/null -c receive.fsckObjects=true -c receive.autogc=false -c receive.shallowUpdate=false \\
+  -c receive.denyNonFastForwards=false receive-pack .
+`;
+
 /**
  * Says `candidate SHA` for each of several commits that a short SHA may mean, else `sha`, `subject`, `allowed`, `lfs missing`
  * when the checkout would leave pointers where files of Git LFS belong, and `conflict PATH` for each file that it would
@@ -290,7 +315,7 @@ export const keepCommitScript = (sha: string): string =>
 /** Other releases' refs go. Steps run git without its housekeeping, so this is where it is done, when git finds it due. */
 export const pruneReleaseRefsScript = (keepReleases: string[]): string =>
   `${prelude}keep=${quote(` ${keepReleases.map((each) => `refs/dbc/releases/${each}`).join(' ')} `)}
-git for-each-ref --format='%(refname)' refs/dbc/releases | while read -r ref; do
+git for-each-ref --format='%(refname)' refs/dbc/releases refs/dbc/pushed | while read -r ref; do
   case $keep in *" $ref "*) ;; *) git update-ref -d "$ref" ;; esac
 done
 command git -c core.hooksPath=/dev/null -c gc.autoDetach=false gc --auto --quiet || echo "git gc failed"

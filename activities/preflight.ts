@@ -41,11 +41,13 @@ export function judgePreflight(task: HostTask, seen: Observation, env: Map<strin
   const errors: string[] = [];
   const warnings: string[] = [];
   if (seen.head === '') errors.push('the repository has no commit checked out; clone it on the host first');
-  if (target.repository.url !== undefined && seen.remoteUrl !== target.repository.url) {
+  // What is pushed comes from the worker's clone, and then that one's remote counts.
+  const fetches = target.repository.source !== 'push';
+  if (fetches && target.repository.url !== undefined && seen.remoteUrl !== target.repository.url) {
     errors.push(
       `the remote ${target.repository.remote} is ${seen.remoteUrl || 'not there'}, expected ${target.repository.url}`,
     );
-  } else if (seen.remoteUrl === '') {
+  } else if (fetches && seen.remoteUrl === '') {
     errors.push(`the repository has no remote named ${target.repository.remote}`);
   }
   if (target.runtime.kind === 'compose') {

@@ -14,8 +14,9 @@ import type { Snapshot } from '../src/contracts/host.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
 import { shortSha } from '../src/domain/sha.ts';
 import { type Deps, runtimeFor } from './deps.ts';
-import { fetchScript, resetScript, resolveScript, wouldOverwrite } from './git.ts';
+import { fetchScript, resetScript, resolveScript, takePushedScript, wouldOverwrite } from './git.ts';
 import { observe } from './observe.ts';
+import { pushBranch } from './push/push.ts';
 import { type Run, runId } from './run.ts';
 import { imagesOf } from './runtime/compose.ts';
 import type { HostProgram } from './ssh/host-program.ts';
@@ -23,16 +24,19 @@ import { giveLease, readLease } from './ssh/lease.ts';
 import { base64 } from './state-files.ts';
 
 /** Fetches the branch and finds the commit: it must be there, be allowed, and overwrite nothing. */
-export async function fetch({ secrets }: Deps, input: FetchInput, run: Run): Promise<Fetched> {
+export async function fetch(deps: Deps, input: FetchInput, run: Run): Promise<Fetched> {
   const { target, host } = input;
   const { repository, timeouts } = target;
+  const pushes = repository.source === 'push';
+  const warnings = pushes ? await pushBranch(deps, input, run) : [];
+  const bring = pushes ? takePushedScript(repository, input.deploy) : fetchScript(repository);
   const { result } = await run.job(input, {
     name: 'fetch',
-    script: `${fetchScript(repository)}{\n${resolveScript(repository, input.commit)}} >&3\n`,
+    script: `${bring}{\n${resolveScript(repository, input.commit)}} >&3\n`,
     deadlineMs: timeouts.fetchMs,
     onFailure: 'fail',
   });
-  const lines = secrets.redactorFor(input)(result).split('\n');
+  const lines = deps.secrets.redactorFor(input)(result).split('\n');
   const said = (key: string) =>
     lines.filter((line) => line.startsWith(`${key} `)).map((line) => line.slice(key.length + 1));
   const [sha] = said('sha');
@@ -71,7 +75,7 @@ export async function fetch({ secrets }: Deps, input: FetchInput, run: Run): Pro
   }
   const conflicts = said('conflict');
   if (conflicts.length > 0) throw overwrites(host.alias, sha, conflicts);
-  return { sha, subject: said('subject')[0] ?? '' };
+  return { sha, subject: said('subject')[0] ?? '', ...(warnings.length > 0 ? { warnings } : {}) };
 }
 
 function overwrites(alias: string, sha: string, paths: string[]): DeployError {

@@ -42,12 +42,13 @@ export async function createWorker(options: WorkerOptions): Promise<{ worker: Wo
   );
   const channels = Object.values(config.targets).flatMap(({ notify }) => notify ?? []);
   const secrets = new Secrets([...keys, ...channels.flatMap(secretVariables).map((name) => env[name] ?? '')]);
-  const ssh = createSshPort({ baseDir: dirname(config.path), env, log });
+  const baseDir = dirname(config.path);
+  const ssh = createSshPort({ baseDir, env, log });
   const activities = createActivities({
     program: new HostProgram(ssh, secrets),
     secrets,
     server: { ...server, namespace },
-    env,
+    ...{ ssh, baseDir, env },
     askHolder: askHolderBy(new Client({ connection, namespace }), server),
     loadTarget: async (name) => resolveTarget(await readConfig(), name, env),
   });

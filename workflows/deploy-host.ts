@@ -46,10 +46,14 @@ export async function deployHost(
   const { timeouts, repository } = target;
   const view = progress.host(alias);
 
-  const { sha, subject } = await run.step(
+  const {
+    sha,
+    subject,
+    warnings = [],
+  } = await run.step(
     'fetch',
     async () => {
-      const summary = `${alias}: git fetch ${repository.remote} ${repository.branch}`;
+      const summary = `${alias}: git ${repository.source ?? `fetch ${repository.remote}`} ${repository.branch}`;
       const found = await remoteStep(target, timeouts.fetchMs, summary).fetch({
         ...run.leased,
         ...(commit === undefined ? {} : { commit }),
@@ -62,6 +66,7 @@ export async function deployHost(
     (found) => `${shortSha(found.sha)} ${found.subject}`,
   );
   run.subject = subject;
+  progress.warn(alias, warnings);
 
   // From here on the host has to be put back if anything goes wrong.
   run.arm('reset');

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { HostConfig, SshConfig } from '../../src/contracts/target.ts';
 
 /** A host and how to reach it. */
@@ -9,8 +10,8 @@ export interface SshTarget {
 export interface ExecRequest {
   /** What the login shell gets. Keep it to plain words (`exec sh -s`): it may be fish or csh. */
   command: string;
-  /** Sent to the command's standard input, which is then closed. */
-  stdin?: string | Buffer;
+  /** Sent to the command's standard input, which is then closed; a stream at the pace at which it is taken. */
+  stdin?: string | Buffer | Readable;
   /** The whole call, connecting included; milliseconds. */
   timeoutMs: number;
   /** Aborting closes the channel and rejects with the signal's reason. It does not end the remote process. */

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { ClientChannel } from 'ssh2';
 import { ErrorType } from '../../src/contracts/errors.ts';
 import { DeployError } from '../../src/domain/deploy-error.ts';
@@ -72,7 +73,8 @@ function outcomeOf(channel: ClientChannel, link: Link, request: ExecRequest, cal
     // A command may end without reading its input; that is its own affair.
     channel.on('error', () => {});
     channel.stderr.on('error', () => {});
-    channel.end(request.stdin);
+    if (request.stdin instanceof Readable) request.stdin.pipe(channel);
+    else channel.end(request.stdin);
   });
 }
 

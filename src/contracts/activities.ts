@@ -52,6 +52,8 @@ export interface FetchInput extends LeasedTask {
 export interface Fetched {
   sha: string;
   subject: string;
+  /** Of a push: why the worker's clone may not be what the remote has. */
+  warnings?: string[];
 }
 
 export interface ResetInput extends LeasedTask {

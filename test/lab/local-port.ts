@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { Readable } from 'node:stream';
 import type { ExecRequest, ExecResult, SshPort } from '../../activities/ssh/port.ts';
 
 /** Runs commands on this machine as a host would, without SSH: for tests about what many deploys leave behind. */
@@ -14,7 +15,8 @@ async function exec({ command, stdin, timeoutMs, signal, onStdout, onStderr }: E
   child.stdout.on('data', onStdout ?? ((chunk: Buffer) => void chunks.stdout.push(chunk)));
   child.stderr.on('data', onStderr ?? ((chunk: Buffer) => void chunks.stderr.push(chunk)));
   child.stdin.on('error', () => {});
-  child.stdin.end(stdin);
+  if (stdin instanceof Readable) stdin.pipe(child.stdin);
+  else child.stdin.end(stdin);
   const [code] = (await once(child, 'close')) as [number | null];
   return { code, stdout: Buffer.concat(chunks.stdout), stderr: Buffer.concat(chunks.stderr) };
 }

@@ -39,7 +39,7 @@ describe(`after ${deploys} deploys, of which every fourth failed`, function () {
     const activities = createActivities({
       ...{ program: new HostProgram(localPort(), secrets), secrets },
       server: { server: 's', embedded: false, namespace: 'n' },
-      env: {},
+      ...{ ssh: localPort(), baseDir: dir, env: {} },
       askHolder: async () => ({ state: 'open', detail: 'it runs' }),
       loadTarget: async () => target,
     });
