@@ -294,7 +294,7 @@ describe('a pushed source', function () {
     /** Megabytes that a pack cannot make smaller. */
     const large = (megabytes: number) => {
       writeFileSync(join(origin.work, 'large.bin'), randomBytes(megabytes * MiB));
-      return origin.commitFiles({});
+      return origin.commitFiles({}, 'Something large');
     };
 
     it('says how far it is, and arrives whole', async () => {
