@@ -67,7 +67,7 @@ const repository = z.strictObject({
   remote: named(nameRules.remote).default('origin'),
   url: text('a repository URL without a password in it', (url) => /^[^-\s][^\s]*$/.test(url) && hasNoPassword(url))
     .optional()
-    .describe("When given, the remote's URL on the host must be this"),
+    .describe("When given, the remote's URL on the host, or with push in the worker's clone, must be this"),
   source: z
     .enum(['fetch', 'push'], { error: 'fetch or push' })
     .default('fetch')
