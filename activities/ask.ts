@@ -4,6 +4,7 @@ import { serviceName } from '../src/domain/names.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import { diagnoseNow } from './diagnose.ts';
 import { look } from './inspect.ts';
+import { unsetSecrets } from './notify.ts';
 import { observe } from './observe.ts';
 import { judgePreflight } from './preflight.ts';
 import type { Run } from './run.ts';
@@ -66,6 +67,7 @@ async function answerOf(deps: Deps, input: AskInput, run: Run): Promise<Partial<
       const now = await look(deps, input, run.signal);
       const findings = judgePreflight(input, now, secrets.envOf(input));
       findings.warnings.push(...dead, ...(await sweepLeftovers(deps, input, now)));
+      findings.warnings.push(...unsetSecrets(input.target, deps.env));
       return { findings };
     }
     case 'diagnose': {

@@ -1,5 +1,7 @@
 import { Context } from '@temporalio/activity';
 import type { NotifyInput } from '../src/contracts/notification.ts';
+import type { TargetConfig } from '../src/contracts/target.ts';
+import { nameOf, secretVariables } from '../src/domain/notification.ts';
 import { createRedactor } from '../src/domain/redaction.ts';
 import { timelineLink } from '../src/domain/timeline-link.ts';
 import type { Deps } from './deps.ts';
@@ -35,3 +37,13 @@ export async function notify({ env }: Pick<Deps, 'env'>, input: NotifyInput): Pr
     throw error instanceof NotTold ? error.toFailure(createRedactor(used)) : error;
   }
 }
+
+/** For `dbc doctor`: channels that cannot be told, with the names of the variables that are missing. */
+export const unsetSecrets = ({ notify: channels = [] }: TargetConfig, env: NodeJS.ProcessEnv): string[] =>
+  channels.flatMap((channel) =>
+    secretVariables(channel)
+      .filter((name) => !env[name]?.trim())
+      .map(
+        (name) => `${name} is not set in the worker's environment, so ${nameOf(channel)} cannot be told of anything`,
+      ),
+  );

@@ -5,9 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
-import { notify } from '../../activities/notify.ts';
+import { notify, unsetSecrets } from '../../activities/notify.ts';
 import type { NotifyFacts } from '../../src/contracts/notification.ts';
-import { type NotifyChannel, type NotifyEvent, notifyEvents } from '../../src/contracts/target.ts';
+import { type NotifyChannel, type NotifyEvent, notifyEvents, type TargetConfig } from '../../src/contracts/target.ts';
 import { startGithubImitation } from '../lab/github-imitation.ts';
 import { answer, type HttpReceiver, startHttpReceiver } from '../lab/http-receiver.ts';
 
@@ -109,6 +109,15 @@ describe('a notification', () => {
         const { message, nonRetryable } = await failureOf(tell(slack, env));
         assert.deepEqual([message, nonRetryable], ["SLACK_URL is not set in the worker's environment", true]);
       }
+    });
+
+    it('because a variable is not set is what `dbc doctor` warns of', () => {
+      const target = {
+        notify: [slack, { webhook: 'http://x/', secret: { env: 'KEY' }, on }],
+      } as unknown as TargetConfig;
+      assert.deepEqual(unsetSecrets(target, { SLACK_URL: 'http://x/' }), [
+        "KEY is not set in the worker's environment, so the webhook (x) cannot be told of anything",
+      ]);
     });
 
     it('because a variable holds no URL does not show what it holds', async () => {
