@@ -23,6 +23,7 @@ echo "status $code $out"
     parse,
     build,
     start: startNew,
+    recover: (_rung, context) => `${environment(context)}${run(config.restart ?? config.start)}`,
     // Nothing keeps the old release's artefacts for us, so they are made again.
     restoreImages: (context) =>
       context.buildAttempted && context.snapshot.kind === 'commands' ? build(context) : ':\n',

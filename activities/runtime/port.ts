@@ -1,4 +1,5 @@
 import type { ServiceView } from '../../src/contracts/deploy.ts';
+import type { Rung } from '../../src/contracts/diagnosis.ts';
 import type { RuntimeSnapshot } from '../../src/contracts/host.ts';
 
 export type Images = { service: string; name: string; id: string }[];
@@ -32,6 +33,8 @@ export interface Runtime {
   /** Keeps what runs now under names of our own, then builds. Services still run the old release. */
   build(context: BuildContext): string;
   start(context: StepContext): string;
+  /** Makes unhealthy services of the release run anew, from the images that were built. */
+  recover(rung: ServiceRung, context: RecoverContext): string;
   /** Puts the images back under the names that the runtime uses; rebuilds what is gone. */
   restoreImages(context: RestoreContext): string;
   /**
@@ -59,6 +62,14 @@ export interface StepContext {
   sha: string;
   deploy: string;
   project: string | undefined;
+}
+
+/** What is done to services; the checkout is nobody's runtime. */
+export type ServiceRung = Exclude<Rung, { rung: 'reset-head' }>;
+
+export interface RecoverContext extends StepContext {
+  /** How long a database that was restarted may take until it is healthy. */
+  waitMs: number;
 }
 
 export interface BuildContext extends StepContext {
