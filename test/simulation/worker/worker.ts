@@ -3,11 +3,17 @@ import { DeployError } from '../../../src/domain/deploy-error.ts';
 import type { ActivityWorker, AttemptInfo, ServerAttempt, WorkerAttempt } from '../temporal/activity-task.ts';
 import type { World } from '../world.ts';
 import { Attempt } from './attempt.ts';
+import { recovering } from './recovering.ts';
 import { restoring } from './restoring.ts';
 import { forward, type Steps } from './steps.ts';
 import { verifying } from './verifying.ts';
 
-const steps: Steps<Exclude<keyof DeployActivities, 'loadTarget' | 'ask'>> = { ...forward, ...restoring, ...verifying };
+const steps: Steps<Exclude<keyof DeployActivities, 'loadTarget' | 'ask'>> = {
+  ...forward,
+  ...recovering,
+  ...restoring,
+  ...verifying,
+};
 
 /** Which activities go on trying whatever fails; as in `activities/index.ts`. */
 const compensating = new Set<string>([
