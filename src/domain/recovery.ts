@@ -17,9 +17,11 @@ export function ladder(diagnosis: Diagnosis, runtime: RuntimeConfig['kind']): Ru
 /** The `commands` runtime knows no services: it restarts all that there is. */
 const wholeApplication: Rung = { rung: 'restart', services: [] };
 
-function ofServices({ failing, database }: Diagnosis): Rung[] {
-  // Never made anew: what its container holds beside its volumes would be gone.
-  const services = failing.filter((service) => service !== database);
+function ofServices({ failing, service, database }: Diagnosis): Rung[] {
+  // One that runs, and of which a health rule says that it is not well, is none of the failing ones.
+  const unwell = failing.length === 0 && service !== undefined ? [service] : failing;
+  // The database is never made anew: what its container holds beside its volumes would be gone.
+  const services = unwell.filter((each) => each !== database);
   const recreate: Rung[] = services.length > 0 ? [{ rung: 'recreate', services }] : [];
   if (database !== undefined) return [{ rung: 'restart-database', database, services }, ...recreate];
   return services.length > 0 ? [{ rung: 'restart', services }, ...recreate] : [];
@@ -41,7 +43,7 @@ export function rungText(rung: Rung): string {
 
 /** What a deploy that succeeded after all has to say about it. */
 export function cureText(rung: Rung): string {
-  if (rung.rung === 'reset-head') return 'HEAD had been moved by hand; it was reset to the commit';
+  if (rung.rung === 'reset-head') return 'the checkout had been changed by hand; it was reset to the commit';
   const cure = rung.rung === 'recreate' ? 'a recreation' : 'a restart';
   const sick = rung.rung === 'restart-database' ? rung.database : named(rung.services);
   return `${sick} ${rung.rung !== 'restart-database' && rung.services.length > 1 ? 'were' : 'was'} not healthy at first; ${cure} cured it`;

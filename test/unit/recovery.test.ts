@@ -18,6 +18,13 @@ describe('the recovery ladder', () => {
     }
   });
 
+  it('takes the service that a health rule is about, when all of them run', () => {
+    assert.deepEqual(ladder(of('health-check-fails', { service: 'backend-aws' }), 'compose'), [
+      { rung: 'restart', services: ['backend-aws'] },
+      { rung: 'recreate', services: ['backend-aws'] },
+    ]);
+  });
+
   it('begins with HEAD where somebody moved it', () => {
     const moved = of('git-state-mismatch', { failing: ['frontend'] });
     assert.deepEqual(
@@ -75,7 +82,7 @@ describe('a rung in words', () => {
 
   it('says in a report what it cured', () => {
     assert.deepEqual(rungs.map(cureText), [
-      'HEAD had been moved by hand; it was reset to the commit',
+      'the checkout had been changed by hand; it was reset to the commit',
       'market-updater-aws was not healthy at first; a restart cured it',
       'market-updater-aws was not healthy at first; a recreation cured it',
       'db was not healthy at first; a restart cured it',

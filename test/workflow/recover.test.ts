@@ -177,7 +177,7 @@ describe('a release that is not healthy', () => {
     model.host().keptMeanwhile = ['refs/dbc/saved/x-meanwhile'];
     const { report } = await lab.run(model);
     assert.deepEqual(report.hosts[0]?.warnings, [
-      'HEAD had been moved by hand; it was reset to the commit',
+      'the checkout had been changed by hand; it was reset to the commit',
       'what was changed by hand during the deploy is kept as refs/dbc/saved/x-meanwhile',
     ]);
   });
