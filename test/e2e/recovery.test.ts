@@ -64,7 +64,8 @@ describe('a release that is not healthy at first', function () {
   it('is deployed when a restart cures it', async () => {
     const { report, host } = await deployDisturbedBy(`docker stop ${container('market-updater-aws')}`);
     assert.equal(report.outcome, 'succeeded', JSON.stringify(report.failure));
-    assert.deepEqual(host.recovery, [{ what: 'restart of market-updater-aws', cured: true }]);
+    const recovery = [{ what: 'restart of market-updater-aws', cured: true }];
+    assert.deepEqual(host.recovery, recovery, JSON.stringify([host.services, host.diagnosis]));
     assert.deepEqual(helped(), ['restart market-updater-aws']);
     const { mode, service, finding, next, evidence: shown } = host.diagnosis ?? {};
     assert.deepEqual([mode, service], ['services-wont-start', 'market-updater-aws']);

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { commandsRuntime } from '../../activities/runtime/commands.ts';
 import type { Diagnosis, FailureMode } from '../../src/contracts/diagnosis.ts';
 import { cureText, ladder, rungText, stillWrong, verifyMs } from '../../src/domain/recovery.ts';
 
@@ -110,4 +112,20 @@ describe('the verification after a rung', () => {
   it('has what is left of the rung’s share of the time', () => assert.equal(verifyMs(40_000, verify), 40_000));
   it('has no longer than any verification', () => assert.equal(verifyMs(500_000, verify), 120_000));
   it('has at least as long as its passes in a row need', () => assert.equal(verifyMs(-3_000, verify), 15_000));
+});
+
+describe('a recovery by the user’s own commands', () => {
+  const config = { kind: 'commands' as const, start: 'echo started', stop: 'false', status: 'false' };
+  const context = { target: 'production', sha: 'abc', deploy: 'd1', project: undefined, waitMs: 1_000 };
+  const ranBy = (restart?: string): string => {
+    const runtime = commandsRuntime({ ...config, ...(restart === undefined ? {} : { restart }) });
+    const script = runtime.recover({ rung: 'restart', services: [] }, context);
+    return execFileSync('bash', ['-c', script], { encoding: 'utf8' });
+  };
+
+  it('restarts all that there is, of the commit that it is about', () => {
+    assert.equal(ranBy('echo "restarted [$DBC_SERVICE] at $DBC_COMMIT"'), 'restarted [] at abc\n');
+  });
+
+  it('starts it again where nothing says how to restart it', () => assert.equal(ranBy(), 'started\n'));
 });
