@@ -33,6 +33,7 @@ export function composeRuntime(config: ComposeRuntimeConfig): Runtime {
       judgeServices({
         expectedServices: state.services ?? [],
         containers: composeOf(state.runtime).containers,
+        staysUp: state.staysUp ?? [],
         reference: containersOf(expected.reference),
         expectedImages: expected.images.length > 0 ? expected.images : composeOf(state.runtime).images,
       }),
@@ -192,6 +193,7 @@ function judgeRestored(state: RuntimeState, snapshot: ComposeSnapshot, rebuilt: 
   const views = judgeServices({
     expectedServices: snapshot.containers.map(({ service }) => service),
     containers: now.containers,
+    staysUp: state.staysUp ?? [],
     reference: snapshot.containers,
     expectedImages: snapshot.containers
       .filter(({ service }) => !rebuilt.includes(service))

@@ -9,6 +9,8 @@ export interface RuntimeState {
   runtime: RuntimeSnapshot;
   /** What should run, by the checkout's own description; absent when it cannot be read, then `problem` says why. */
   services?: string[];
+  /** Those of them that Docker starts again whenever they end. */
+  staysUp?: string[];
   problem?: string;
   /** Why what runs could not be read, as Docker gave no answer: what was not read may be there. */
   unread?: string;
