@@ -235,6 +235,31 @@ git ls-files --others --exclude-standard --directory | sed -n '1,50s/^/untracked
 `;
 
 /**
+ * Checks the deploy's commit out again, where somebody has moved HEAD since. What was changed in the tree meanwhile, and
+ * commits that nothing else names, are kept. Its result: `kept REF` for each.
+ */
+export const resetHeadScript = (repository: RepositoryConfig, deploy: string, sha: string): string =>
+  `${prelude}${clearStaleLocks}${overwritten}sha=${quote(sha)} deploy=${quote(deploy)} branch=${quote(`refs/heads/${repository.branch}`)}
+${checkoutFunctions}${putBack}# Where this was cut off, files are no longer a person's.
+if ! [ -f "$own/moved" ]; then
+  keep_meanwhile
+  for moved in HEAD "$branch"; do
+    tip=$(git rev-parse --quiet --verify "$moved^{commit}") || continue
+    # Tags and remote branches name it as well as our own refs do.
+    if [ -z "$(git for-each-ref --count=1 --contains "$tip" refs/dbc refs/remotes refs/tags)" ]; then create_ref "refs/dbc/saved/$deploy-meanwhile-\${tip:0:12}" "$tip"; fi
+  done
+  note moved done
+fi
+finish_checkout
+echo "Resetting HEAD to $sha"
+set_aside "$sha"
+git checkout --force -B ${quote(repository.branch)} "$sha"
+update_submodules
+rm "$own/moved"
+git for-each-ref --format='kept %(refname)' "refs/dbc/saved/$deploy-meanwhile*" >&3
+`;
+
+/**
  * Puts the checkout back to the snapshot: commit, branch, and the manual changes that were there. Its result: `kept REF`
  * for what a person changed meanwhile.
  */

@@ -2,10 +2,13 @@ import type {
   AskInput,
   BuildInput,
   DeployActivities,
+  DiagnoseInput,
   FetchInput,
   InspectInput,
   LeasedTask,
   RecordInput,
+  Recovered,
+  RecoverInput,
   Released,
   ReleaseLeaseInput,
   ResetInput,
@@ -16,6 +19,7 @@ import type {
   StartInput,
   VerifyInput,
 } from '../src/contracts/activities.ts';
+import type { Diagnosis } from '../src/contracts/diagnosis.ts';
 import type { NotifyInput } from '../src/contracts/notification.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
 import { answer } from './ask.ts';
@@ -23,6 +27,7 @@ import type { Deps } from './deps.ts';
 import { inspect } from './inspect.ts';
 import { notify } from './notify.ts';
 import { record } from './record.ts';
+import { diagnoseRelease, recover } from './recover.ts';
 import { restoreCheckout, restoreImages, restoreServices } from './restore.ts';
 import { failureOf, type Run, runId, runStep } from './run.ts';
 import { retakeLease } from './ssh/lease.ts';
@@ -52,6 +57,8 @@ export function createActivities(deps: Deps): DeployActivities {
     build: forward<BuildInput, Awaited<ReturnType<typeof build>>>(build),
     start: forward<StartInput, void>(start),
     verify: forward<VerifyInput, Awaited<ReturnType<typeof verify>>>(verify),
+    diagnose: forward<DiagnoseInput, Diagnosis>(diagnoseRelease),
+    recover: forward<RecoverInput, Recovered>(recover),
     record: compensating<RecordInput, Awaited<ReturnType<typeof record>>>(record),
     retakeLease: compensating<LeasedTask, Retaken>((_deps, input) => retakeLease(program, input, runId())),
     restoreCheckout: compensating<RestoreInput, RestoredCheckout>(restoreCheckout),

@@ -6,6 +6,7 @@ import { formatDuration } from '../src/domain/duration.ts';
 import { shortSha } from '../src/domain/sha.ts';
 import type { HostRun } from './host-run.ts';
 import { remoteStep } from './policies.ts';
+import { verifyOrRecover } from './recover.ts';
 
 /** Takes the host's lease, checks it, and keeps what it is now. */
 export async function inspectHost(run: HostRun, kind: 'deploy' | 'rollback', request: DeployRequest): Promise<void> {
@@ -92,17 +93,7 @@ export async function deployHost(
     await buildAndStart(run, sha);
   }
 
-  const verified = await run.step(
-    'verify',
-    () =>
-      remoteStep(target, target.verify.deadlineMs, `${alias}: HEAD, services, health`).verify({
-        ...run.leased,
-        sha,
-        snapshot,
-        images: run.images,
-      }),
-    ({ services, rules }) => `${count(services.length, 'service')}, ${count(rules.length, 'health rule')}`,
-  );
+  const verified = await verifyOrRecover(run, sha);
   view.now = verified.sha;
   view.verified = true;
   view.rules = verified.rules;

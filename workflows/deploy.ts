@@ -107,7 +107,8 @@ class Deploy {
     if (!from) throw new TypeError('a target has at least one host');
     const { adoptedFrom, snapshot, head, releases, quarantined } = from.inspected;
     return pickRollback({
-      head,
+      // After a Reset from Temporal's UI the checkout may be what this very rollback made of it; the snapshot is not.
+      head: adoptedFrom === undefined ? snapshot.sha : head,
       releases,
       quarantined,
       ...(adoptedFrom === undefined ? {} : { leftover: snapshot }),

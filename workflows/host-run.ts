@@ -1,6 +1,6 @@
 import { CancellationScope, CancelledFailure, isCancellation } from '@temporalio/workflow';
 import type { HostTask, Inspection, LeasedTask } from '../src/contracts/activities.ts';
-import type { StepName } from '../src/contracts/deploy.ts';
+import type { FailureView, StepName } from '../src/contracts/deploy.ts';
 import { ErrorType } from '../src/contracts/errors.ts';
 import type { Snapshot } from '../src/contracts/host.ts';
 import type { HostConfig, TargetConfig } from '../src/contracts/target.ts';
@@ -111,8 +111,13 @@ export class HostRun {
     this.progress.unproven(this.alias);
   }
 
-  /** Runs a step and keeps the view true. `note` tells what it came to. */
-  async step<T>(step: StepName, run: () => Promise<T>, note?: (result: T) => string | undefined): Promise<T> {
+  /** Runs a step and keeps the view true. `note` tells what it came to; a `curable` failure is not yet the deploy's. */
+  async step<T>(
+    step: StepName,
+    run: () => Promise<T>,
+    note?: (result: T) => string | undefined,
+    curable?: (failure: FailureView) => boolean,
+  ): Promise<T> {
     refuseWhenAborted();
     this.progress.phase(step);
     this.progress.step(this.alias, step, 'running');
@@ -126,7 +131,7 @@ export class HostRun {
       } else {
         const failure = failureView(error, step, this.alias);
         if (isLeaseLost(error)) this.lose();
-        this.progress.fail(failure);
+        if (!curable?.(failure)) this.progress.fail(failure);
         this.progress.step(this.alias, step, 'failed', `${failure.type}: ${failure.message}`);
       }
       throw error;
@@ -135,6 +140,6 @@ export class HostRun {
 }
 
 /** A step may complete although it was cancelled; the next one must not begin then. */
-function refuseWhenAborted(): void {
+export function refuseWhenAborted(): void {
   if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('the deploy was aborted');
 }

@@ -42,6 +42,22 @@ export function remoteStep(target: TargetConfig, commandMs: number, summary: str
 }
 
 /**
+ * A part of the recovery: worth no more than the time that the recovery has, so a host that stays unreachable is left to
+ * the restore, which is patient.
+ */
+export function recovery(target: TargetConfig, commandMs: number, summary: string): DeployActivities {
+  // Room for a worker that is replaced, and for a cancelled command to end.
+  const bound = commandMs + target.timeouts.graceMs + 30_000;
+  return proxyActivities<DeployActivities>({
+    ...onHost,
+    summary,
+    startToCloseTimeout: bound,
+    scheduleToCloseTimeout: bound,
+    retry: { ...patient },
+  });
+}
+
+/**
  * A part of the compensation: tried again whatever fails, for as long as restore has left. Not a host that is put back
  * and still unhealthy: looking again would not help it, all of the parts once more may.
  */

@@ -126,7 +126,9 @@ export class Progress {
     let view = views.find((each) => each.step === step);
     if (!view) {
       view = { step, state: 'pending' };
-      views.push(view);
+      // Where the deploy comes to it; the compensation stands last.
+      const next = step === 'recover' ? views.findIndex((each) => each.step === 'verify') + 1 : views.length;
+      views.splice(next, 0, view);
     }
     return view;
   }

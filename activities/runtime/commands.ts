@@ -23,6 +23,9 @@ echo "status $code $out"
     parse,
     build,
     start: startNew,
+    // Of no one service: all that it runs.
+    recover: (_rung, context) => `${environment(context)}export DBC_SERVICE=
+${run(config.restart ?? config.start)}`,
     // Nothing keeps the old release's artefacts for us, so they are made again.
     restoreImages: (context) =>
       context.buildAttempted && context.snapshot.kind === 'commands' ? build(context) : ':\n',

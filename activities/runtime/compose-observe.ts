@@ -53,7 +53,7 @@ done
 
 interface ComposeConfig {
   name?: string;
-  services?: Record<string, { image?: string; scale?: number; deploy?: { replicas?: number } }>;
+  services?: Record<string, { image?: string; restart?: string; scale?: number; deploy?: { replicas?: number } }>;
 }
 
 export function parseObservation(output: string): RuntimeState {
@@ -83,6 +83,9 @@ export function parseObservation(output: string): RuntimeState {
   return {
     runtime: { kind: 'compose', project, containers, images },
     ...(services.length > 0 ? { services: services.map(([name]) => name).sort() } : {}),
+    staysUp: services
+      .filter(([, { restart }]) => /^(always|unless-stopped)$/.test(restart ?? ''))
+      .map(([name]) => name),
     ...(problem === undefined ? {} : { problem: problem.trim() }),
     ...(unread === undefined ? {} : { unread: unread.trim() }),
   };

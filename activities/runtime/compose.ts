@@ -4,6 +4,7 @@ import type { ComposeRuntimeConfig } from '../../src/contracts/target.ts';
 import { judgeServices } from '../../src/domain/compose-state.ts';
 import { quote, quoteAll } from '../../src/domain/shell-quote.ts';
 import { observeScript, parseObservation } from './compose-observe.ts';
+import { recoverScript } from './compose-recover.ts';
 import { note } from './note.ts';
 import type {
   BuildContext,
@@ -24,12 +25,15 @@ export function composeRuntime(config: ComposeRuntimeConfig): Runtime {
     build: (context) => build(config, compose(context.project), context),
     // An image that is gone again is not built here: nobody would know that it is ours.
     start: (context) => `${environment(context)}${compose(context.project)} up -d --remove-orphans --no-build\n`,
+    recover: (rung, context) =>
+      `${environment(context)}${recoverScript(compose(context.project), rung, context.waitMs)}`,
     restoreImages: (context) => restoreImages(compose(context.project), context),
     restoreServices: (context) => restoreServices(compose(context.project), context),
     judge: (state, expected) =>
       judgeServices({
         expectedServices: state.services ?? [],
         containers: composeOf(state.runtime).containers,
+        staysUp: state.staysUp ?? [],
         reference: containersOf(expected.reference),
         expectedImages: expected.images.length > 0 ? expected.images : composeOf(state.runtime).images,
       }),
@@ -189,6 +193,7 @@ function judgeRestored(state: RuntimeState, snapshot: ComposeSnapshot, rebuilt: 
   const views = judgeServices({
     expectedServices: snapshot.containers.map(({ service }) => service),
     containers: now.containers,
+    staysUp: state.staysUp ?? [],
     reference: snapshot.containers,
     expectedImages: snapshot.containers
       .filter(({ service }) => !rebuilt.includes(service))

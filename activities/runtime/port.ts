@@ -1,4 +1,5 @@
 import type { ServiceView } from '../../src/contracts/deploy.ts';
+import type { Rung } from '../../src/contracts/diagnosis.ts';
 import type { RuntimeSnapshot } from '../../src/contracts/host.ts';
 
 export type Images = { service: string; name: string; id: string }[];
@@ -8,6 +9,8 @@ export interface RuntimeState {
   runtime: RuntimeSnapshot;
   /** What should run, by the checkout's own description; absent when it cannot be read, then `problem` says why. */
   services?: string[];
+  /** Those of them that Docker starts again whenever they end. */
+  staysUp?: string[];
   problem?: string;
   /** Why what runs could not be read, as Docker gave no answer: what was not read may be there. */
   unread?: string;
@@ -32,6 +35,8 @@ export interface Runtime {
   /** Keeps what runs now under names of our own, then builds. Services still run the old release. */
   build(context: BuildContext): string;
   start(context: StepContext): string;
+  /** Makes unhealthy services of the release run anew, from the images that were built. */
+  recover(rung: ServiceRung, context: RecoverContext): string;
   /** Puts the images back under the names that the runtime uses; rebuilds what is gone. */
   restoreImages(context: RestoreContext): string;
   /**
@@ -59,6 +64,14 @@ export interface StepContext {
   sha: string;
   deploy: string;
   project: string | undefined;
+}
+
+/** What is done to services; the checkout is nobody's runtime. */
+export type ServiceRung = Exclude<Rung, { rung: 'reset-head' }>;
+
+export interface RecoverContext extends StepContext {
+  /** How long a database that was restarted may take until it is healthy. */
+  waitMs: number;
 }
 
 export interface BuildContext extends StepContext {

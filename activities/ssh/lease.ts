@@ -187,6 +187,11 @@ export const underLease =
     return answer;
   };
 
+/** Whether the host is still ours. Throws LeaseLost. */
+export async function holdLease(program: HostProgram, task: LeasedTask): Promise<void> {
+  refuseLostLease(task, await program.call(task, { operation: 'hold', args: [task.number], timeoutMs: 20_000 }));
+}
+
 function refuseSurvivors(task: HostTask, answer: HostAnswer): void {
   const stuck = value(answer, 'stuck');
   if (stuck === undefined) return;

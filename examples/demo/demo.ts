@@ -133,7 +133,12 @@ async function play(): Promise<void> {
   await origin.commit('health-fails');
   const bad = run('deploy', 'production');
   await bad.done;
-  await claim(bad, 1, second);
+  const said = (what: RegExp) => what.test(bad.output());
+  await claim(bad, 1, second, [
+    ['the report says which failure it is, and of what', said(/✗ Health check fails/)],
+    ['what shows it', said(/\$ dbc health production\n/)],
+    ['and what to do', said(/What to do: /)],
+  ]);
 
   act(4, 'an abort in the middle of the build');
   await origin.commit('slow-build', '60');

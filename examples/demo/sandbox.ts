@@ -167,6 +167,7 @@ targets:
     env: { file: .env.aws, required: [POSTGRES_DB, POSTGRES_USER, POSTGRES_PASSWORD, DATABASE_URL] }
     wait: 1s
     verify: { deadline: 6s, interval: 500ms, passes: 2 }
+    recovery: 4s
     timeouts: { grace: 3s }
     health:
       - name: system

@@ -168,10 +168,11 @@ export function runningSteps({ raw }: WorkflowExecutionDescription): RunningStep
 /** PENDING_ACTIVITY_STATE_SCHEDULED: no worker has it at the moment. */
 const scheduled = 1;
 
-const forward = new Set(['inspect', 'fetch', 'reset', 'build', 'start', 'verify', 'record']);
+const forward = new Set(['inspect', 'fetch', 'reset', 'build', 'start', 'verify', 'recover', 'record']);
 const compensating = new Set(['retakeLease', 'restoreCheckout', 'restoreImages', 'restoreServices', 'verifyRestored']);
 
 function stepOf(activity: string): StepName | undefined {
   if (compensating.has(activity)) return 'restore';
+  if (activity === 'diagnose') return 'recover';
   return forward.has(activity) ? (activity as StepName) : undefined;
 }

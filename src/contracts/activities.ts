@@ -1,5 +1,5 @@
 import type { DeployKind, RuleView, ServiceView } from './deploy.ts';
-import type { Diagnosis } from './diagnosis.ts';
+import type { Diagnosis, Rung } from './diagnosis.ts';
 import type { Problem } from './errors.ts';
 import type { LeaseHolder, LeaseState, Release, Snapshot } from './host.ts';
 import type { NotifyInput } from './notification.ts';
@@ -99,6 +99,28 @@ export interface Verified {
   unchanged: boolean;
 }
 
+export interface DiagnoseInput extends LeasedTask {
+  sha: string;
+  snapshot: Snapshot;
+}
+
+export interface RecoverInput extends LeasedTask {
+  sha: string;
+  snapshot: Snapshot;
+  rung: Rung;
+  /** Which of the ladder's rungs it is, from 0. */
+  index: number;
+  /** Of its command. */
+  deadlineMs: number;
+  /** How long a database that was restarted may take until it is healthy. */
+  waitMs: number;
+}
+
+export interface Recovered {
+  /** Refs of what a person had changed on the host during the deploy, where it was replaced. */
+  kept: string[];
+}
+
 export interface RecordInput extends LeasedTask {
   release: Release;
 }
@@ -177,6 +199,10 @@ export interface DeployActivities {
   build(input: BuildInput): Promise<BuildResult>;
   start(input: StartInput): Promise<void>;
   verify(input: VerifyInput): Promise<Verified>;
+  /** Why the release is not healthy. Changes nothing. */
+  diagnose(input: DiagnoseInput): Promise<Diagnosis>;
+  /** One rung of the ladder. */
+  recover(input: RecoverInput): Promise<Recovered>;
   record(input: RecordInput): Promise<Recorded>;
   /** Takes our own lease again with number + 1, and ends what still runs of the deploy. */
   retakeLease(input: LeasedTask): Promise<Retaken>;

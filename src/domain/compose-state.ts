@@ -105,6 +105,8 @@ export interface ServiceJudgment {
   containers: readonly ContainerState[];
   /** The snapshot's containers: restarts that are older than the deploy are not held against it. */
   reference: readonly ContainerState[];
+  /** Services that Docker starts again whenever they end: exit status 0 is none of a one-shot's there. */
+  staysUp?: readonly string[];
   /** A service that is missing here may run any image. */
   expectedImages: readonly { service: string; name: string; id: string }[];
   /** True when nothing else may run, as after a restore; otherwise other services are passed over. */
@@ -129,7 +131,7 @@ function judgeService(service: string, judgment: ServiceJudgment): ServiceView {
   const image = judgment.expectedImages.find((expected) => expected.service === service)?.id;
 
   for (const container of containers) {
-    const why = fault(container, judgment.reference) ?? wrongImage(container, image);
+    const why = stopped(container, judgment) ?? fault(container, judgment.reference) ?? wrongImage(container, image);
     if (why !== undefined) return view(container, containers.length > 1 ? `${container.name}: ${why}` : why);
   }
   return { ...view(first, wellBeing(first, containers.length)), healthy: true };
@@ -138,6 +140,12 @@ function judgeService(service: string, judgment: ServiceJudgment): ServiceView {
 function view(container: ContainerState, note: string): ServiceView {
   const { service, state, health } = container;
   return { service, state, ...(health === '' ? {} : { health }), healthy: false, note };
+}
+
+/** Docker would have started it again, had it ended by itself. */
+function stopped({ service, state, exitCode }: ContainerState, { staysUp = [] }: ServiceJudgment): string | undefined {
+  if (state !== 'exited' || exitCode !== 0 || !staysUp.includes(service)) return undefined;
+  return 'exited with 0, as somebody stopped it';
 }
 
 /** Why a container is not healthy, or undefined. */

@@ -7,7 +7,7 @@ import { shortSha } from './sha.ts';
 export interface RollbackChoice {
   /** A full or short SHA. */
   requested?: string;
-  /** The commit that is checked out now. */
+  /** The commit that the host was on before this rollback. */
   head: string;
   /** The open snapshot of a deploy that never finished. */
   leftover?: Snapshot;

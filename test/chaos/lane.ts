@@ -153,6 +153,7 @@ ${of.map(({ host }, index) => `      - { name: web-${index + 1}, address: ${host
     env: { file: ${envFile}, required: [TOKEN] }
     wait: ${wait}
     verify: ${verify}
+    recovery: 8s
     timeouts: ${timeouts}
     retain: { jobs: 300 }
     health:

@@ -1,17 +1,17 @@
 /** What ran on a host in a round: nothing twice, nothing beside another, nothing forward after an abort. */
 import type { DeployReport } from '../../src/contracts/deploy.ts';
-import { composeBuild, composeUp } from '../lab/compose-commands.ts';
+import { composeBuild, composeRecreate, composeRestart, composeUp } from '../lab/compose-commands.ts';
 import { mutatingCommands, overlaps } from '../lab/trace-lines.ts';
 import type { Seen } from './round.ts';
 
-const forward = ['inspect', 'fetch', 'reset', 'build', 'start', 'wait', 'verify'];
+const forward = ['inspect', 'fetch', 'reset', 'build', 'start', 'wait', 'verify', 'recover'];
 
 /** A further round of a forward step only after one that was lost; no command of a step without a job of its own. */
 export function once({ before, after, traces }: Seen, host: number): string[] {
   const old = new Set(before[host]?.jobs.map(({ key }) => key));
   const jobs = after[host]?.jobs.filter(({ key }) => !old.has(key)) ?? [];
   const again = jobs.filter(({ name, deploy, round }) => {
-    if (!['fetch', 'reset', 'build', 'start'].includes(name) || round === 0) return false;
+    if (!/^(fetch|reset|build|start|recover-.*)$/.test(name) || round === 0) return false;
     const previous = jobs.find((each) => each.deploy === deploy && each.name === name && each.round === round - 1);
     return previous?.status !== 'lost';
   });
@@ -24,7 +24,14 @@ export function once({ before, after, traces }: Seen, host: number): string[] {
     {
       step: 'start',
       ran: ran(new RegExp(`^${composeUp}|^\\./start$`)),
-      jobs: started(/^start$|^start-again-|-services$/),
+      // Without Docker a restart is a start.
+      jobs: started(/^start$|^start-again-|-services$|^recover-\d+-restart$/),
+    },
+    // Each rung of a recovery has a job of its own.
+    {
+      step: 'recover',
+      ran: ran(new RegExp(`^(${composeRestart}|${composeRecreate})`)),
+      jobs: started(/^recover-\d+-(restart|recreate)$/),
     },
   ];
   return [
@@ -53,6 +60,7 @@ export function abortIsFinal({ traces }: Seen, { abort, hosts }: DeployReport): 
     fetch: /^git .*fetch --no-tags/,
     build: new RegExp(`^${composeBuild}`),
     start: new RegExp(`^${composeUp}`),
+    recover: new RegExp(`^(${composeRestart}|${composeRecreate})`),
   };
   const at = Date.parse(abort.at) / 1000;
   const running = new Set(

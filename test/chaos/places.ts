@@ -1,11 +1,13 @@
 /** Places in a deploy at which a plan lets something happen. */
-import { composeBuild, composeUp } from '../lab/compose-commands.ts';
+import { composeBuild, composeRestart, composeUp, composeUpAgain } from '../lab/compose-commands.ts';
 import type { Ask, Place, StageKind } from './plan.ts';
 
 /** Activities as Temporal names them while they are pending, which can be asked without any worker. */
 const forward = ['inspect', 'fetch', 'reset', 'build', 'start', 'verify', 'record'] as const;
+/** Where a release is not healthy. */
+const recovery = ['diagnose', 'recover'] as const;
 const back = ['retakeLease', 'restoreCheckout', 'restoreImages', 'restoreServices', 'verifyRestored'] as const;
-export type Activity = (typeof forward)[number] | (typeof back)[number] | 'releaseLease';
+export type Activity = (typeof forward | typeof recovery | typeof back)[number] | 'releaseLease';
 
 /** Commands on a host that can be held, by the step that they belong to: extended regular expressions of their lines. */
 const everywhere = {
@@ -21,8 +23,9 @@ const ofCompose = {
   'keeping an image': ['build', 'docker tag [^ ]+ deploy-by-commit/'],
   build: ['build', composeBuild],
   up: ['start', composeUp],
+  'a restart': ['recover', composeRestart],
   'an image put back': ['restoreImages', 'docker tag [^ ]+ app-web'],
-  'up again': ['restoreServices', 'docker compose .* up -d --no-build'],
+  'up again': ['restoreServices', composeUpAgain],
   pruning: ['record', 'docker image ls'],
 } as const;
 
@@ -53,6 +56,7 @@ export function placesOf(stage: StageKind, ask: Ask, turnsBack: boolean): Place[
   const last = ask.do === 'deploy' ? lastStep[ask.commit] : undefined;
   const there: readonly Activity[] = [
     ...forward.slice(0, last === undefined ? forward.length : forward.indexOf(last as (typeof forward)[number]) + 1),
+    ...(last === 'verify' ? recovery : []),
     ...(last === undefined && !turnsBack ? [] : back),
     'releaseLease',
   ];

@@ -63,6 +63,7 @@ describe('a deploy that cannot be right', function () {
     commands: { build: ./build, start: ./start, stop: ./stop, status: ./status }
     wait: 0
     verify: { deadline: 5s, interval: 100ms, passes: 2 }
+    recovery: 0
     health: [{ name: app, url: '${origin.healthUrl}', expect: { passes: body.health == "PASS" } }]
 `,
     );

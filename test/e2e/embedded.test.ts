@@ -39,6 +39,7 @@ describe('an embedded deploy', function () {
     commands: { build: ./build, start: ./start, stop: ./stop, status: ./status }
     wait: 0
     verify: { deadline: 5s, interval: 100ms, passes: 2 }
+    recovery: 0
     health: [{ name: app, url: '${origin.healthUrl}', expect: { this commit: body.commit == commit } }]
 `,
     );

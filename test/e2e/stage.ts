@@ -84,6 +84,7 @@ const config = ({ host, privateKeyPath, knownHostsPath }: Ec2Host): string => `t
       required: [POSTGRES_DB, POSTGRES_USER, POSTGRES_PASSWORD, DATABASE_URL]
     wait: 1s
     verify: { deadline: 20s, interval: 500ms, passes: 3 }
+    recovery: 0
     timeouts: { start: 90s, restore: 3m, grace: 3s }
     health:
       - name: system

@@ -44,6 +44,7 @@ describe('versioned workers', function () {
     commands: { build: ./build, start: ./start, stop: ./stop, status: ./status }
     wait: 0
     verify: { deadline: 5s, interval: 100ms, passes: 2 }
+    recovery: 0
     health: [{ name: app, url: '${origin.healthUrl}', expect: { this commit: body.commit == commit } }]
 `,
     );

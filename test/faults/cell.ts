@@ -1,7 +1,8 @@
 /** One cell of the matrix: a deploy, held at a moment, hit by a fault, and judged by what the host itself says. */
 import assert from 'node:assert/strict';
+import type { DeployReport } from '../../src/contracts/deploy.ts';
 import { reportOf } from '../e2e/stage.ts';
-import { builds, starts } from '../lab/compose-commands.ts';
+import { builds, composeRestart, runs, starts } from '../lab/compose-commands.ts';
 import { mayKeepLease } from '../lab/kept-lease.ts';
 import { assertOneRelease, assertSame, evidence } from './evidence.ts';
 import type { Fault } from './faults.ts';
@@ -20,7 +21,7 @@ export async function runCell(stage: FaultStage, fault: Fault, moment: Moment): 
     fault.outcomes(moment).includes(report.outcome),
     `${report.outcome}: ${JSON.stringify([report.failure, report.hosts[0]?.steps, report.hosts[0]?.warnings])}`,
   );
-  const [built, begun] = [builds(ec2), starts(ec2)];
+  const [built, begun, restarts] = [builds(ec2), starts(ec2), runs(ec2, new RegExp(`^${composeRestart}`))];
   await fault.afterwards?.(it, report);
   await leaseIsGone(stage, report.hosts[0]?.warnings ?? [], before.head);
   if (report.outcome === 'needs-operator') {
@@ -33,6 +34,18 @@ export async function runCell(stage: FaultStage, fault: Fault, moment: Moment): 
   if (report.outcome === 'succeeded') await assertOneRelease(ec2, sha);
   else assertSame(before, await assertOneRelease(ec2, before.head));
   if (!fault.repeats) assert.deepEqual([built, begun], expectedRuns(moment, report.outcome), 'builds and starts');
+  if (moment.step === 'recover') await recovered(stage, report, restarts);
+}
+
+/** Restarted once; and a release that is not well when it starts is none to go back to, so it is replaced. */
+async function recovered(stage: FaultStage, { outcome, hosts }: DeployReport, restarts: number): Promise<void> {
+  assert.equal(restarts, 1);
+  if (outcome !== 'succeeded') return;
+  assert.deepEqual(hosts[0]?.recovery, [{ what: 'restart of web', cured: true }]);
+  stage.configure();
+  await stage.commit();
+  const next = await stage.run();
+  assert.equal(next.outcome, 'succeeded', JSON.stringify(next.failure));
 }
 
 /**
@@ -50,7 +63,7 @@ async function leaseIsGone(stage: FaultStage, warnings: string[], head: string):
 
 /** Once each, if the deploy came so far. */
 function expectedRuns({ step }: Moment, outcome: string): [number, number] {
-  if (outcome === 'succeeded' || step === 'restore') return [1, 1];
+  if (outcome === 'succeeded' || step === 'restore' || step === 'recover') return [1, 1];
   const order = ['inspect', 'fetch', 'reset', 'build', 'start', 'wait', 'verify', 'record'];
   return [order.indexOf(step) >= 3 ? 1 : 0, order.indexOf(step) >= 4 ? 1 : 0];
 }

@@ -23,6 +23,8 @@ const cells = new Set([
   'an abort in build, between keeping the images and building',
   'an abort in record, before anything is written',
   'a Reset from the UI in mid-build',
+  'a worker killed in recovery, as it restarts a service',
+  'an abort in recovery, as it restarts a service',
   'a Reset to the very beginning in restore, between two images',
   'a Reset to fetch, which the restore does not let in, in restore, as it starts the services',
   'a Reset to fetch and an abort in record',

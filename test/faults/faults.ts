@@ -5,7 +5,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import type { DeployReport, DeployView, Outcome } from '../../src/contracts/deploy.ts';
 import { resetTo } from '../lab/reset.ts';
 import { until } from '../lab/until.ts';
-import { claims, type Held, type Moment, seams } from './moments.ts';
+import { claims, type Held, type Moment, recoveries, seams } from './moments.ts';
 import { newerCode } from './newer-code.ts';
 import type { ConfigChange, FaultStage } from './stage.ts';
 
@@ -55,7 +55,7 @@ const short: ConfigChange = {
 export const faults: Fault[] = [
   {
     title: 'a worker killed',
-    also: seams,
+    also: [...seams, ...recoveries],
     strikes: everywhere,
     outcomes: unharmed,
     async inject({ stage, handle, held }) {
@@ -67,6 +67,7 @@ export const faults: Fault[] = [
   },
   {
     title: 'a worker killed beside another one',
+    also: recoveries,
     strikes: everywhere,
     outcomes: unharmed,
     async inject({ stage, handle, held }) {
@@ -91,7 +92,7 @@ export const faults: Fault[] = [
   },
   {
     title: 'a worker frozen beside its successor',
-    also: claims,
+    also: [...claims, ...recoveries],
     strikes: everywhere,
     outcomes: unharmed,
     async inject({ stage, moment, handle, held }) {
@@ -116,6 +117,7 @@ export const faults: Fault[] = [
   },
   {
     title: 'SSH connections reset',
+    also: recoveries,
     strikes: everywhere,
     outcomes: unharmed,
     async inject({ stage, held }) {
@@ -155,6 +157,7 @@ export const faults: Fault[] = [
   },
   {
     title: 'sshd restarted',
+    also: recoveries,
     strikes: everywhere,
     outcomes: unharmed,
     async inject({ stage, held }) {
@@ -222,6 +225,7 @@ export const faults: Fault[] = [
   },
   {
     title: 'Temporal killed and started again',
+    also: recoveries,
     strikes: everywhere,
     outcomes: unharmed,
     async inject({ stage, held }) {
@@ -284,7 +288,7 @@ export const faults: Fault[] = [
   },
   {
     title: 'an abort',
-    also: seams,
+    also: [...seams, ...recoveries],
     strikes: everywhere,
     repeats: true,
     outcomes: ({ step }) => (step === 'record' ? ['succeeded'] : step === 'restore' ? ['rolled-back'] : ['aborted']),
@@ -296,6 +300,7 @@ export const faults: Fault[] = [
   },
   {
     title: 'a Reset from the UI',
+    also: recoveries,
     strikes: everywhere,
     outcomes: unharmed,
     async inject({ stage, handle, held }) {
@@ -356,6 +361,7 @@ async function saysThatItHadBegun(_: Cell, { hosts }: DeployReport): Promise<voi
 function networkCut(title: string, ms: number, config: ConfigChange = {}): Fault {
   return {
     ...{ title, config },
+    also: recoveries,
     strikes: everywhere,
     outcomes: unharmed,
     async inject({ stage, held }) {

@@ -2,9 +2,9 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import type { DeployView, Step } from '../../src/contracts/deploy.ts';
 import { untilStep } from '../e2e/stage.ts';
-import { composeBuild, composeUp, composeUpAgain } from '../lab/compose-commands.ts';
+import { composeBuild, composeRestart, composeUp, composeUpAgain } from '../lab/compose-commands.ts';
 import type { Ec2Host } from '../lab/ec2-host.ts';
-import { buildWaits, startFails } from '../lab/tiny-compose-application.ts';
+import { buildWaits, startFails, wellOnceRestarted } from '../lab/tiny-compose-application.ts';
 import { until } from '../lab/until.ts';
 import type { ConfigChange, FaultStage } from './stage.ts';
 
@@ -16,7 +16,7 @@ export interface Held {
 }
 
 export interface Moment {
-  step: Step | 'restore';
+  step: Step | 'recover' | 'restore';
   /** Goes on after the fault's name: "a worker killed in build". */
   title: string;
   /** What the commit of this deploy says beside the good one. */
@@ -33,7 +33,8 @@ export async function enter(
   moment: Moment,
   config: ConfigChange = {},
 ): Promise<{ sha: string; handle: WorkflowHandle; held: Held }> {
-  stage.configure({ ...(moment.step === 'wait' ? { wait: '3s' } : {}), ...config });
+  const own = { wait: { wait: '3s' }, recover: { deadline: '3s', recovery: '60s' } };
+  stage.configure({ ...own[moment.step as keyof typeof own], ...config });
   const sha = await stage.commit(moment.files);
   for (const { trace } of stage.hosts) trace.clear();
   const isThere = moment.arm(stage);
@@ -123,6 +124,13 @@ export const seams: Moment[] = [
   moment('start', 'in start, after starting', true, through([composeUp, 'after'])),
   moment('record', 'in record, before anything is written', false, through([composeUp, 'after'], ['rm -f .*/ballast'])),
   moment('record', 'in record, as it prunes', true, through(['docker image ls'])),
+];
+
+/** Of a release that is well once its services were restarted. */
+export const recoveries: Moment[] = [
+  moment('recover', 'in recovery, as it restarts a service', true, through([composeRestart]), {
+    Dockerfile: wellOnceRestarted,
+  }),
 ];
 
 /** Where a call that was sent is about to claim a job, or to take the lease again. */

@@ -49,6 +49,8 @@ export interface ConfigChange {
   /** Beside the defaults. */
   timeouts?: Record<string, string>;
   deadline?: string;
+  /** Default: none. */
+  recovery?: string;
 }
 
 /** Long enough for a busy machine; a test in which a time must run out sets that one. */
@@ -137,7 +139,8 @@ async function shareKeys(dir: string, hosts: Ec2Host[]): Promise<void> {
   writeFileSync(join(dir, 'known_hosts'), hosts.map((ec2) => readFileSync(ec2.knownHostsPath, 'utf8')).join(''));
 }
 
-function config(hosts: Ec2Host[], { wait = '0', deadline = '10s', timeouts: changed = {} }: ConfigChange): string {
+function config(hosts: Ec2Host[], change: ConfigChange): string {
+  const { wait = '0', deadline = '10s', recovery = '0', timeouts: changed = {} } = change;
   const target = (of: Ec2Host[]): string => `
     hosts:
 ${of.map(({ host }, index) => `      - { name: web-${index + 1}, address: ${host.address}, user: ${host.user} }`).join('\n')}
@@ -145,6 +148,7 @@ ${of.map(({ host }, index) => `      - { name: web-${index + 1}, address: ${host
     repository: { path: ${repository}, branch: main }
     wait: ${wait}
     verify: { deadline: ${deadline}, interval: 200ms, passes: 2 }
+    recovery: ${recovery}
     timeouts: ${JSON.stringify({ ...timeouts, ...changed })}
     health:
       - name: app

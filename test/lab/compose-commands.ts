@@ -5,6 +5,9 @@ export const composeBuild = 'docker compose .* build$';
 export const composeUp = 'docker compose .* up -d --remove-orphans --no-build$';
 /** Of a restore. */
 export const composeUpAgain = 'docker compose .* up -d --no-build --remove-orphans$';
+/** Of a recovery; neither is a start of the release. */
+export const composeRestart = 'docker compose .* restart ';
+export const composeRecreate = 'docker compose .* up -d --no-build --no-deps --force-recreate ';
 
 /** How often commands like this one were run by the host's users. */
 export const runs = ({ trace }: { trace: Trace }, pattern: RegExp): number =>

@@ -25,6 +25,12 @@ CMD ["httpd", "-f", "-p", "8080", "-h", "/www"]
 /** A `build` that is in the midst of its work until somebody makes /go in its container. */
 export const buildWaits = 'until [ -e /go ]; do sleep 0.05; done; rm /go\n';
 
+/** A `Dockerfile` whose `web` answers only in a container that was started before: it is well once it was restarted. */
+export const wellOnceRestarted = (tinyComposeApplication['Dockerfile'] ?? '').replace(
+  /^CMD .*\n/m,
+  'CMD ["sh", "-c", "[ -e /started ] || { touch /started; exec sleep 1000000; }; exec httpd -f -p 8080 -h /www"]\n',
+);
+
 /** A `docker-compose.yml` with which `up` fails, after it has replaced one of the two services. */
 export const startFails = composeFile('/nowhere');
 

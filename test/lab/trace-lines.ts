@@ -17,7 +17,7 @@ export interface Traced {
 
 /** Commands of steps and of the compensation that change something. */
 const ofSteps =
-  /^docker compose .* (build|pull|up|start)\b|^git .*(checkout|fetch|read-tree|update-ref) |^docker (tag|stop|rm) |^(\.\/build|\.\/start|\.\/stop)$/;
+  /^docker compose .* (build|pull|up|start|restart)\b|^git .*(checkout|fetch|read-tree|update-ref) |^docker (tag|stop|rm) |^(\.\/build|\.\/start|\.\/stop)$/;
 
 export function mutatingCommands(trace: string): Traced[] {
   const lines = trace.split('\n');

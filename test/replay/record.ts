@@ -31,6 +31,7 @@ const scenarios: Record<string, Scenario> = {
       .on('fetch', fails('SshUnavailable'), { times: 2 })
       .on('record', fails('CommandFailed'), { times: 1 }),
   },
+  'succeeded-after-a-recovery': { model: recovering().on('verify', fails('HealthCheckFailed'), { times: 2 }) },
   'not-applied': { model: new Model().on('fetch', fails('CommitNotFound')) },
   'not-applied-busy': { model: new Model(two).on('inspect', fails('HostBusy'), { host: 'web-2' }) },
   'rolled-back': { model: new Model().on('verify', fails('HealthCheckFailed')) },
@@ -39,6 +40,7 @@ const scenarios: Record<string, Scenario> = {
       .on('start', fails('CommandFailed'), { host: 'web-2' })
       .on('verifyRestored', fails('HealthCheckFailed'), { host: 'web-2', times: 1 }),
   },
+  'rolled-back-after-a-recovery': { model: recovering().on('verify', fails('HealthCheckFailed')) },
   'rolled-back-adopted': { model: leftHalfChanged().on('build', fails('CommandFailed')) },
   'rolled-back-after-a-reset': {
     model: new Model(two).on('fetch', async (call) => {
@@ -55,6 +57,9 @@ const scenarios: Record<string, Scenario> = {
       await model.abort();
     },
   },
+  'aborted-in-recovery': {
+    model: recovering().on('verify', fails('HealthCheckFailed')).on('recover', aborted),
+  },
   'aborted-by-cancelling': { model: new Model().on('start', cancelled) },
   superseded: { model: new Model(two).on('build', fails('LeaseLost'), { host: 'web-2' }) },
   'needs-operator': { model: new Model().on('build', aborted).on('restoreCheckout', aborted) },
@@ -67,6 +72,12 @@ const scenarios: Record<string, Scenario> = {
 function releasedBefore(): Model {
   const model = new Model();
   model.host().releases = [release('a'.repeat(40)), release(oldSha, '2026-01-02T00:00:00.000Z')];
+  return model;
+}
+
+function recovering(): Model {
+  const model = new Model();
+  model.target.recoveryMs = 120_000;
   return model;
 }
 

@@ -13,6 +13,8 @@ const refusals: Partial<Record<Await, ErrorType[]>> = {
   build: ['ImageMissing', 'HostKeyMismatch', 'SshUnavailable'],
   start: ['HostKeyMismatch', 'SshUnavailable', 'DeadlineExceeded'],
   verify: ['CommandFailed', 'HostKeyMismatch', 'SshUnavailable'],
+  diagnose: ['CommandFailed', 'DeadlineExceeded', 'SshUnavailable'],
+  recover: ['CommandFailed', 'HostKeyMismatch', 'SshUnavailable'],
   record: ['CommandFailed', 'SshUnavailable'],
   retakeLease: ['HostBusy', 'CommandFailed', 'SshUnavailable'],
   restoreCheckout: ['CommandFailed', 'SshUnavailable'],
@@ -24,14 +26,14 @@ const refusals: Partial<Record<Await, ErrorType[]>> = {
 const restoring: Await[] = [
   ...(['retakeLease', 'restoreCheckout', 'restoreImages', 'restoreServices', 'verifyRestored'] as const),
 ];
-const forward: Await[] = ['inspect', 'fetch', 'reset', 'build', 'start', 'verify', 'record'];
+const forward: Await[] = ['inspect', 'fetch', 'reset', 'build', 'start', 'verify', 'record', 'diagnose', 'recover'];
 /** What goes wrong early ends a deploy before it is interesting, so the later steps stand here more than once. */
 const activities: Await[] = [
   ...['loadTarget' as const, ...forward, ...forward.slice(2), ...restoring, ...restoring],
   ...(['releaseLease', 'releaseLease', 'start', 'verify'] as const),
 ];
 const withCommands: Await[] = [
-  ...(['reset', 'fetch', 'build', 'build', 'start', 'start', 'start', 'record', 'prune'] as const),
+  ...(['reset', 'fetch', 'build', 'build', 'start', 'start', 'start', 'record', 'prune', 'recover'] as const),
   ...(['restoreCheckout', 'restoreCheckout', 'restoreImages', 'restoreImages'] as const),
   ...(['restoreServices', 'restoreServices'] as const),
 ];
@@ -179,7 +181,9 @@ export const anyCase: fc.Arbitrary<Case> = record({
   force: often(false, true),
   newIsSick: constantFrom(false, false, true),
   oldIsSick: fc.oneof({ weight: 9, arbitrary: constant(false) }, { weight: 1, arbitrary: constant(true) }),
+  cure: constantFrom('nothing', 'restart', 'recreate'),
   waitMs: constantFrom(0, 15_000),
+  recoveryMs: constantFrom(0, 5_000, 40_000),
   unreachableMs: constantFrom(20_000, 60_000),
   restoreMs: constantFrom(60_000, 300_000),
   graceMs: constantFrom(2_000, 10_000),

@@ -81,6 +81,10 @@ export interface Case {
   force: boolean;
   newIsSick: boolean;
   oldIsSick: boolean;
+  /** What makes the containers of a sick release well. */
+  cure: 'nothing' | 'restart' | 'recreate';
+  /** 0: no recovery. */
+  recoveryMs: number;
   waitMs: number;
   unreachableMs: number;
   restoreMs: number;

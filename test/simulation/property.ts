@@ -54,7 +54,9 @@ export async function check(sandbox: Sandbox, seed: number, numRuns: number, pat
       throw new Error(judged.broken.join('\n'));
     }
     for (const { report, closeType, world } of judged.ran) {
-      for (const what of [report?.outcome ?? closeType ?? '', ...world.script.came]) came[what] = (came[what] ?? 0) + 1;
+      const cured = report?.hosts.some(({ recovery }) => recovery?.some((rung) => rung.cured)) ? ['cured'] : [];
+      for (const what of [report?.outcome ?? closeType ?? '', ...cured, ...world.script.came])
+        came[what] = (came[what] ?? 0) + 1;
     }
     if (cases % replayed > 0) return;
     for (const [index, { history }] of judged.ran.entries()) {

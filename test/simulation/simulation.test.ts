@@ -18,7 +18,15 @@ const seeds = [1, 2, 3, 4, 5, 6];
 const casesOfASeed = 220;
 
 const plain: Case = {
-  ...{ kind: 'deploy', commit: 'tip', force: false, newIsSick: false, oldIsSick: false },
+  ...{
+    kind: 'deploy',
+    commit: 'tip',
+    force: false,
+    newIsSick: false,
+    oldIsSick: false,
+    cure: 'nothing',
+    recoveryMs: 0,
+  },
   ...{ waitMs: 15_000, unreachableMs: 20_000, restoreMs: 60_000, graceMs: 2_000, faults: [], events: [] },
   hosts: [{ ran: 'old', edits: false, leftover: 'none', holder: 'nobody', newIsQuarantined: false }],
 };
@@ -33,9 +41,8 @@ describe('simulated deploys', function () {
     const found = checked.flatMap(({ failure }) => (failure ? [foundText(failure)] : []));
     assert.deepEqual(found, []);
     const came = new Set(checked.flatMap((each) => Object.keys(each.came)));
-    for (const outcome of ['succeeded', 'not-applied', 'rolled-back', 'aborted', 'superseded', 'needs-operator']) {
-      assert.ok(came.has(outcome), `no case was ${outcome}`);
-    }
+    const ends = ['succeeded', 'not-applied', 'rolled-back', 'aborted', 'superseded', 'needs-operator', 'cured'];
+    for (const end of ends) assert.ok(came.has(end), `no case was ${end}`);
   });
 });
 
@@ -55,6 +62,24 @@ describe('the simulation', function () {
       const [inVirtualTime] = await runCase(sandbox, scenario, `virtual-${index}`);
       assert.ok(inVirtualTime);
       assert.deepEqual([...differences(inVirtualTime, onServer), ...violations(onServer)], [], caseText(scenario));
+    }
+  });
+
+  it('cures a release with the rung that makes it well, and puts it back when none does', async () => {
+    const sick = { ...plain, newIsSick: true, recoveryMs: 40_000 };
+    const ends: [Case['cure'], string, string[]][] = [
+      ['restart', 'succeeded', ['restart of backend, frontend']],
+      ['recreate', 'succeeded', ['restart of backend, frontend', 'recreation of backend, frontend']],
+      ['nothing', 'rolled-back', ['restart of backend, frontend', 'recreation of backend, frontend']],
+    ];
+    for (const [cure, outcome, rungs] of ends) {
+      const [trace] = await runCase(sandbox, { ...sick, cure }, `cured by ${cure}`);
+      assert.ok(trace);
+      assert.deepEqual([trace.report?.outcome, violations(trace)], [outcome, []]);
+      assert.deepEqual(
+        trace.report?.hosts[0]?.recovery?.map(({ what }) => what),
+        rungs,
+      );
     }
   });
 

@@ -6,7 +6,7 @@ import { Model, newSha, oldSha, release } from '../workflow/model.ts';
 import type { Case, HostSetup } from './case.ts';
 import type { Clock } from './clock.ts';
 import { Host, type Kept } from './host/host.ts';
-import { type MachineState, plain, services } from './host/machine.ts';
+import { type MachineState, plain, type Sick, services } from './host/machine.ts';
 import type { Answer } from './temporal/activity-task.ts';
 import { Script } from './worker/script.ts';
 
@@ -51,8 +51,10 @@ export class World {
     this.script = new Script(scenario);
     const aliases = scenario.hosts.map((_, index) => `web-${index + 1}`);
     this.target = targetConfig(scenario, aliases, name);
-    const sick = (commit: string) =>
-      (commit === newSha && scenario.newIsSick) || (commit === oldSha && scenario.oldIsSick) || commit === deadSha;
+    const sick: Sick = (commit, recovered) => {
+      const isSick = (commit === newSha && scenario.newIsSick) || (commit === oldSha && scenario.oldIsSick);
+      return (isSick && !isCure(scenario.cure, recovered)) || commit === deadSha;
+    };
     this.#earlier = earlier;
     this.atOnce = earlier?.scenario.then?.rested === false;
     this.running = earlier?.running ?? new Set(['living', 'thief']);
@@ -165,13 +167,18 @@ export class World {
   }
 }
 
+/** New containers are cured by what cures old ones. */
+const isCure = (cure: Case['cure'], recovered: Parameters<Sick>[1]): boolean =>
+  recovered !== undefined && (cure === 'restart' || cure === recovered);
+
 function targetConfig(scenario: Case, aliases: string[], name: string): TargetConfig {
   const { target } = new Model(aliases, name);
-  const { waitMs, unreachableMs, restoreMs, graceMs } = scenario;
+  const { waitMs, recoveryMs, unreachableMs, restoreMs, graceMs } = scenario;
   return {
     ...target,
     waitMs,
     verify: { deadlineMs: 8_000, intervalMs: 1_000, passes: 2 },
+    ...(recoveryMs > 0 ? { recoveryMs } : {}),
     timeouts: {
       ...{ inspectMs: 10_000, fetchMs: 10_000, resetMs: 10_000, buildMs: 30_000, startMs: 20_000, recordMs: 30_000 },
       ...{ restoreMs, unreachableMs, graceMs },

@@ -3,7 +3,7 @@ import pc from 'picocolors';
 import { eventsBetween } from '../../src/cli/render/events.ts';
 import { plainHead, plainLines } from '../../src/cli/render/plain.ts';
 import { summary } from '../../src/cli/render/summary.ts';
-import type { DeployView } from '../../src/contracts/deploy.ts';
+import type { DeployView, StepView } from '../../src/contracts/deploy.ts';
 import { host, newSha, oldSha, report, second, stepsUpTo, view, viewAt } from './cli-views.ts';
 
 const plain = pc.createColors(false);
@@ -20,6 +20,37 @@ describe('the events of a deploy', () => {
     assert.deepEqual(
       events.map((event) => (event.event === 'step' ? `${event.step} ${event.state}` : event.event)),
       ['fetch done', 'reset running', 'reset done', 'build running', 'build done', 'start running'],
+    );
+  });
+
+  it('tell of a recovery between the verification that failed and the one that it made pass', () => {
+    const sick = stepsUpTo('verify', 'failed', 'HealthCheckFailed: not well');
+    const recovering = (note?: string): StepView => ({
+      ...{ step: 'recover', state: 'running', startedAt: second(8) },
+      ...(note === undefined ? {} : { note }),
+    });
+    const withRecovery = (steps: StepView[], recovery: StepView) =>
+      viewAt('recover', 'running', {
+        hosts: [host({ steps: steps.flatMap((each) => (each.step === 'verify' ? [each, recovery] : [each])) })],
+      });
+    const cured = sick.map((each): StepView => {
+      if (each.step !== 'verify') return each;
+      return { ...each, state: 'done', finishedAt: second(20), note: 'healthy after a recovery' };
+    });
+    const views = [
+      viewAt('verify'),
+      withRecovery(sick, recovering()),
+      withRecovery(sick, recovering('restart of backend-aws')),
+      withRecovery(cured, { ...recovering('cured by restart of backend-aws'), state: 'done', finishedAt: second(20) }),
+    ];
+    const said = views.slice(1).map((view, index) => logOf(views[index], view).trim().split('\n'));
+    assert.deepEqual(
+      said.map((lines) => lines.filter((line) => /✗|✓|recover|restart/i.test(line)).map((line) => line.trim())),
+      [
+        ['✗ verify failed: HealthCheckFailed: not well (1s)', 'Recovering...'],
+        ['restart of backend-aws'],
+        ['✓ cured by restart of backend-aws (12s)', '✓ healthy after a recovery (14s)'],
+      ],
     );
   });
 

@@ -130,6 +130,13 @@ describe('judgeServices', () => {
     assert.equal(view?.note, 'shop-web-2: its healthcheck fails');
   });
 
+  it('takes exit status 0 for done, but not of a service that Docker keeps running', () => {
+    const done = container({ state: 'exited', health: '', exitCode: 0, upSeconds: 0 });
+    assert.equal(judge([done])?.healthy, true);
+    const stopped = judge([done], { staysUp: [done.service] });
+    assert.deepEqual([stopped?.healthy, stopped?.note], [false, 'exited with 0, as somebody stopped it']);
+  });
+
   it('does not take a crash-looper for healthy between two crashes', () => {
     const view = judge([container({ restarts: 2, upSeconds: 3, health: 'healthy' })]);
     assert.equal(view?.healthy, false);

@@ -24,6 +24,7 @@ import {
   headScript,
   keepCommitScript,
   pruneReleaseRefsScript,
+  resetHeadScript,
   resetScript,
   resolveScript,
   restoreCheckoutScript,
@@ -623,6 +624,64 @@ describe('the scripts about the checkout', () => {
       assert.equal(onHost('status', '--porcelain'), '');
       pass(restore(snapshot(), 'd1', first));
       assert.deepEqual(picture(), before);
+    });
+  });
+
+  describe('a HEAD that somebody moved during the deploy', () => {
+    const resetHead = () => resetHeadScript(repository(), 'd1', second);
+    beforeEach(() => {
+      write(host, { 'b.txt': 'before the deploy' });
+      pass(reset());
+    });
+    const isReset = () => assert.deepEqual([picture().sha, picture().head], [second, 'refs/heads/main']);
+
+    it('is put back to the commit, with what was changed meanwhile kept and told', () => {
+      onHost('checkout', '--quiet', '--detach', first);
+      write(host, { 'a.txt': 'edited at the old commit' });
+      const { result } = pass(resetHead());
+      isReset();
+      assert.equal(onHost('diff', '--name-only', 'HEAD'), '');
+      assert.equal(result, 'kept refs/dbc/saved/d1-meanwhile\n');
+      assert.equal(onHost('show', 'refs/dbc/saved/d1-meanwhile:a.txt'), 'edited at the old commit');
+      assert.equal(onHost('show', 'refs/dbc/saved/d1:b.txt'), 'before the deploy');
+    });
+
+    it('loses no commit that was made by hand', () => {
+      write(host, { 'a.txt': 'a hotfix' });
+      onHost('commit', '--quiet', '--all', '--message', 'hotfix');
+      const hotfix = picture().sha;
+      const { result } = pass(resetHead());
+      isReset();
+      assert.equal(result, `kept refs/dbc/saved/d1-meanwhile-${hotfix.slice(0, 12)}\n`);
+      assert.equal(onHost('rev-parse', `refs/dbc/saved/d1-meanwhile-${hotfix.slice(0, 12)}`), hotfix);
+    });
+
+    it('keeps no reference to what the remote has', () => {
+      onHost('reset', '--quiet', '--hard', first);
+      assert.equal(pass(resetHead()).result, '');
+      isReset();
+    });
+
+    it('is put back by a second round too, which takes no half-written file for a person’s', () => {
+      onHost('checkout', '--quiet', '--detach', first);
+      write(host, { 'a.txt': 'edited' });
+      // Up to the first byte that the checkout writes.
+      const cut = resetHead().split('finish_checkout\necho')[0] ?? '';
+      pass(cut);
+      write(host, { 'a.txt': 'half-written', 'new.txt': 'ne' });
+      assert.equal(pass(resetHead()).result, 'kept refs/dbc/saved/d1-meanwhile\n');
+      isReset();
+      assert.equal(onHost('show', 'refs/dbc/saved/d1-meanwhile:a.txt'), 'edited');
+      assert.deepEqual([onHost('status', '--short')], ['']);
+    });
+
+    it('is no obstacle to the restore', () => {
+      onHost('checkout', '--quiet', '--detach', first);
+      write(host, { 'a.txt': 'edited' });
+      pass(resetHead());
+      pass(restore(snapshot({ manualChanges: ['b.txt'] })));
+      assert.deepEqual([picture().sha, picture().head], [first, 'refs/heads/main']);
+      assert.equal(picture().files['b.txt'], '- before the deploy');
     });
   });
 

@@ -9,6 +9,7 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { failureOf } from '../../activities/run.ts';
 import type { Answer, DeployActivities, HostTask, LeasedTask, Released } from '../../src/contracts/activities.ts';
+import type { Diagnosis } from '../../src/contracts/diagnosis.ts';
 import type { ErrorType, Problem } from '../../src/contracts/errors.ts';
 import type { Release, Snapshot } from '../../src/contracts/host.ts';
 import type { TargetConfig } from '../../src/contracts/target.ts';
@@ -41,12 +42,23 @@ export class HostModel {
   /** The snapshot of a deploy that died, when it left the host half changed. */
   leftover: Snapshot | undefined;
   openSnapshot = false;
+  /** What this deploy's snapshot says, when an earlier life of the deploy took it and HEAD is elsewhere by now. */
+  snapshotSha: string | undefined;
   /** What it runs is as it should be, so that deploying it again has nothing to build and to start. */
   intact = false;
   /** What it knows, and after a Reset the deploy does not: the deploy had begun to change it, or had ended here too. */
   knows: Released = {};
   /** Refs of what a person changed during the deploy. */
   keptMeanwhile: string[] = [];
+  /** Why what runs is not healthy, for who asks. */
+  diagnosis: Diagnosis = {
+    mode: 'health-check-fails',
+    service: 'backend',
+    finding: 'system: trade system: false',
+    next: 'Look at its log.',
+    evidence: [],
+    failing: ['backend'],
+  };
 
   constructor(alias: string) {
     this.alias = alias;
@@ -204,7 +216,7 @@ export function modelActivities(modelOf: (target: string) => Model | undefined):
         each.openSnapshot = true;
       });
       const { lease: number, leftover, head, releases, quarantined } = host;
-      const snapshot = leftover ?? snapshotOf(input.deploy, head);
+      const snapshot = leftover ?? snapshotOf(input.deploy, host.snapshotSha ?? head);
       const adopted = leftover ? { adoptedFrom: leftover.deploy } : {};
       const seen = {
         services: services(host.running),
@@ -235,6 +247,14 @@ export function modelActivities(modelOf: (target: string) => Model | undefined):
     async verify(input) {
       const { running } = await of(input).act('verify', input);
       return { sha: input.sha, rules, services: services(running), unchanged: input.snapshot.sha === input.sha };
+    },
+    async diagnose(input) {
+      const { diagnosis } = await of(input).act('diagnose', input);
+      return diagnosis;
+    },
+    async recover(input) {
+      const { keptMeanwhile } = await of(input).act('recover', input);
+      return { kept: keptMeanwhile };
     },
     async record(input) {
       await of(input).act('record', input, (host) => {

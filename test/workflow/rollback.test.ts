@@ -57,6 +57,13 @@ describe('a rollback', () => {
     assert.equal(report.commit, first);
   });
 
+  it('chooses the same release when a Reset begins it again after its checkout', async () => {
+    const model = released();
+    Object.assign(model.host(), { head: second, snapshotSha: oldSha });
+    const { outcome, report } = await lab.run(model, { type });
+    assert.deepEqual([outcome, report.commit], ['succeeded', second]);
+  });
+
   it('with nothing to go back to is not applied', async () => {
     const { outcome, report } = await lab.run(new Model(), { type });
     assert.equal(outcome, 'not-applied');

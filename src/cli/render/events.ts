@@ -23,7 +23,7 @@ export function eventsBetween(before: DeployView | undefined, after: DeployView)
   const aborted: DeployEvent[] = after.abort && !before?.abort ? [{ event: 'abort', ...after.abort }] : [];
   const stepped = after.hosts.flatMap(({ host, steps }) => {
     const known = before?.hosts.find((other) => other.host === host)?.steps ?? [];
-    return steps.flatMap((now) =>
+    return inOrderOfEnds(steps).flatMap((now) =>
       stepEvents(
         host,
         known.find(({ step }) => step === now.step),
@@ -35,6 +35,13 @@ export function eventsBetween(before: DeployView | undefined, after: DeployView)
   const events = after.commit && after.commit !== before?.commit ? withCommit(timed, after.commit) : timed;
   if (after.failure && !before?.failure) events.push({ event: 'failure', ...after.failure });
   return events;
+}
+
+/** A verification that was cured ends together with the recovery that did it: first the cure is told. */
+function inOrderOfEnds(steps: StepView[]): StepView[] {
+  const cured = steps.some(({ step, state }) => step === 'verify' && state === 'done');
+  const recovery = steps.filter(({ step }) => step === 'recover');
+  return cured ? [...recovery, ...steps.filter((each) => !recovery.includes(each))] : steps;
 }
 
 const at = (event: DeployEvent): string => ('at' in event ? (event.at ?? '') : '');
@@ -49,7 +56,7 @@ function withCommit(events: DeployEvent[], commit: string): DeployEvent[] {
 
 function stepEvents(host: string, before: StepView | undefined, now: StepView): StepEvent[] {
   const { step, state, startedAt, finishedAt, note } = now;
-  const wasRunning = before?.state === 'running';
+  const wasTold = before !== undefined && before.state !== 'pending';
   const base = { event: 'step', host, step } as const;
   const noted = note === undefined ? {} : { note };
   if (state === 'pending' || (before?.state === state && before.note === note)) return [];
@@ -64,5 +71,5 @@ function stepEvents(host: string, before: StepView | undefined, now: StepView): 
     ...noted,
   };
   // Nothing that was skipped has begun.
-  return wasRunning || !startedAt ? [ended] : [begun, ended];
+  return wasTold || !startedAt ? [ended] : [begun, ended];
 }

@@ -5,7 +5,7 @@ import { DeployError } from '../../../src/domain/deploy-error.ts';
 import type { Leftover } from '../../../src/domain/leftover.ts';
 import type { Clock } from '../clock.ts';
 import { type Command, type Job, Jobs } from './jobs.ts';
-import { Machine } from './machine.ts';
+import { Machine, type Sick } from './machine.ts';
 
 interface Lease {
   number: number;
@@ -43,7 +43,7 @@ export class Host {
   #downUntil = 0;
   #cuts: ((boots: number) => void)[] = [];
 
-  constructor(alias: string, clock: Clock, sick: (commit: string) => boolean) {
+  constructor(alias: string, clock: Clock, sick: Sick) {
     this.alias = alias;
     this.#clock = clock;
     this.machine = new Machine(clock, sick);

@@ -10,6 +10,8 @@ interface Container {
   imageId: string;
   running: boolean;
   startedAt: number;
+  /** A recovery has restarted it, or made it. */
+  recovered?: 'restart' | 'recreate';
 }
 
 /** What a host is, to compare it with what it was. */
@@ -40,6 +42,9 @@ export function plain({ tags, runs, ...rest }: MachineState): MachineState {
 /** How long a container takes until its healthcheck passes. */
 const warmUpMs = 1_500;
 
+/** Whether the containers of a commit are unhealthy; what a recovery did to one may have cured it. */
+export type Sick = (commit: string, recovered: Container['recovered']) => boolean;
+
 const commitOf = (imageId: string): string => imageId.split('/')[0] ?? '';
 
 /** The checkout, the images and the services of a host, and what scripts do to them, each in two halves. */
@@ -51,12 +56,12 @@ export class Machine {
   readonly images = new Set<string>();
   readonly containers = new Map<Service, Container>();
   readonly #clock: Clock;
-  readonly #sick: (commit: string) => boolean;
+  readonly #sick: Sick;
   /** Images that were there once: built again they get another ID. */
   readonly #gone = new Set<string>();
   #containers = 0;
 
-  constructor(clock: Clock, sick: (commit: string) => boolean) {
+  constructor(clock: Clock, sick: Sick) {
     this.#clock = clock;
     this.#sick = sick;
   }
@@ -116,6 +121,23 @@ export class Machine {
     return true;
   }
 
+  /** `docker compose restart`. */
+  restart(service: Service): void {
+    const container = this.containers.get(service);
+    if (!container) return;
+    const recovered = container.recovered ?? 'restart';
+    Object.assign(container, { running: true, startedAt: this.#clock.now, recovered });
+  }
+
+  /** `up -d --force-recreate`. False: its image is gone. */
+  recreate(service: Service): boolean {
+    const imageId = this.tags.get(service);
+    if (imageId === undefined || !this.images.has(imageId)) return false;
+    const id = `container-${++this.#containers}`;
+    this.containers.set(service, { id, imageId, running: true, startedAt: this.#clock.now, recovered: 'recreate' });
+    return true;
+  }
+
   /** Docker starts them again after a reboot. */
   restartAll(): void {
     for (const container of this.containers.values()) container.startedAt = this.#clock.now;
@@ -145,13 +167,18 @@ export class Machine {
 
   /** Whether the application, asked at its health URL, says that it is well. */
   answersWell(): boolean {
-    return services.every((service) => this.#health(this.containers.get(service)) === 'healthy');
+    return this.failing().length === 0;
+  }
+
+  /** Services that do not say that they are well. */
+  failing(): Service[] {
+    return services.filter((service) => this.#health(this.containers.get(service)) !== 'healthy');
   }
 
   #health(container: Container | undefined): 'starting' | 'healthy' | 'unhealthy' | '' {
     if (!container?.running) return '';
     if (this.#clock.now < container.startedAt + warmUpMs) return 'starting';
-    return this.#sick(commitOf(container.imageId)) ? 'unhealthy' : 'healthy';
+    return this.#sick(commitOf(container.imageId), container.recovered) ? 'unhealthy' : 'healthy';
   }
 
   #view(service: Service, container: Container): ContainerState {

@@ -2,7 +2,7 @@ import type { Host } from '../host/host.ts';
 import type { Closed } from '../invariants.ts';
 import { asked, isRobbed } from './state.ts';
 
-const forward = new Set(['inspect', 'fetch', 'reset', 'build', 'start', 'verify', 'record']);
+const forward = new Set(['inspect', 'fetch', 'reset', 'build', 'start', 'verify', 'diagnose', 'recover', 'record']);
 const restoring = new Set(['retakeLease', 'restoreCheckout', 'restoreImages', 'restoreServices', 'verifyRestored']);
 
 /** Nothing runs twice or side by side, restore runs when reset was attempted, and an abort is the end of the way forward. */
@@ -14,7 +14,9 @@ function jobs({ world }: Closed, host: Host): string[] {
   const { deploy } = world;
   const all = [...host.jobs.all.values()].filter((job) => job.goneAt !== job.startedAt);
   const found: string[] = [];
-  for (const step of ['fetch', 'reset', 'build', 'start']) {
+  // Each rung of a recovery is a step of its own.
+  const rungs = all.flatMap(({ key }) => key.match(/(?<=\.)recover-\d+-[a-z-]+(?=\.)/) ?? []);
+  for (const step of ['fetch', 'reset', 'build', 'start', ...new Set(rungs)]) {
     const ran = all.filter(({ key, code }) => key.startsWith(`${deploy}.${step}.`) && code !== 'lost');
     if (ran.length > 1) found.push(`${step} ran ${ran.length} times on ${host.alias}`);
   }

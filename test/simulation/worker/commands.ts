@@ -4,6 +4,7 @@ import type { Command } from '../host/jobs.ts';
 import type { World } from '../world.ts';
 
 const deadlines = {
+  recover: 'startMs',
   prune: 'recordMs',
   fetch: 'fetchMs',
   reset: 'resetMs',

@@ -3,12 +3,14 @@ import { DeployError } from '../../../src/domain/deploy-error.ts';
 import type { ActivityWorker, AttemptInfo, ServerAttempt, WorkerAttempt } from '../temporal/activity-task.ts';
 import type { World } from '../world.ts';
 import { Attempt } from './attempt.ts';
+import { recovering } from './recovering.ts';
 import { restoring } from './restoring.ts';
 import { forward, type Steps } from './steps.ts';
 import { verifying } from './verifying.ts';
 
 const steps: Steps<Exclude<keyof DeployActivities, 'loadTarget' | 'ask' | 'notify'>> = {
   ...forward,
+  ...recovering,
   ...restoring,
   ...verifying,
 };
