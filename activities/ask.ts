@@ -5,15 +5,15 @@ import { type Deps, runtimeFor } from './deps.ts';
 import { diagnoseNow } from './diagnose.ts';
 import { look } from './inspect.ts';
 import { unsetSecrets } from './notify.ts';
-import { observe } from './observe.ts';
 import { judgePreflight } from './preflight.ts';
-import type { Run } from './run.ts';
+import { gitState, health, services } from './readings.ts';
+import type { AskRun } from './run.ts';
 import { describeHolder, dropLease, leaseState } from './ssh/lease.ts';
 import { parseStateFiles } from './state-files.ts';
 import { endDeadHolder, sweepLeftovers } from './sweep.ts';
 
 /** Answers a reading command about one host. A host that cannot answer says why, and the others' answers stand. */
-export async function answer(deps: Deps, input: AskInput, run: Run): Promise<Answer> {
+export async function answer(deps: Deps, input: AskInput, run: AskRun): Promise<Answer> {
   const base = { host: input.host.alias, address: input.host.address };
   try {
     return { ...base, ...(await answerOf(deps, input, run)) };
@@ -23,38 +23,17 @@ export async function answer(deps: Deps, input: AskInput, run: Run): Promise<Ans
   }
 }
 
-async function answerOf(deps: Deps, input: AskInput, run: Run): Promise<Partial<Answer>> {
+async function answerOf(deps: Deps, input: AskInput, run: AskRun): Promise<Partial<Answer>> {
   const { program, secrets } = deps;
   const runtime = runtimeFor(input.target.runtime);
   const { question } = input;
   switch (question.ask) {
-    case 'git-state': {
-      const [now, state] = await Promise.all([look(deps, input, run.signal), overview(deps, input)]);
-      const release = state.releases.at(-1);
-      const { head, subject, branch, remoteUrl, manualChanges, untracked } = now;
-      return {
-        gitState: {
-          head,
-          subject,
-          ...(branch === undefined ? {} : { branch }),
-          remoteUrl,
-          ...(release === undefined ? {} : { release }),
-          manualChanges,
-          untracked,
-        },
-      };
-    }
+    case 'git-state':
+      return gitState(deps, input, run);
     case 'services':
-    case 'health': {
-      const now = await observe(program, secrets, runtime, input, {
-        signal: run.signal,
-        ...(question.ask === 'services' ? { rules: [] } : {}),
-      });
-      return {
-        services: runtime.judge(now.state, { reference: now.state.runtime, images: [] }),
-        rules: now.rules,
-      };
-    }
+      return services(deps, input, run);
+    case 'health':
+      return health(deps, input, question.from, run);
     case 'releases': {
       const state = await overview(deps, input);
       return {

@@ -7,7 +7,7 @@ import { shortSha } from '../src/domain/sha.ts';
 import { collectScript } from './collect.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import { observe } from './observe.ts';
-import type { Run } from './run.ts';
+import type { AskRun, Run } from './run.ts';
 import { seenIn } from './seen-in.ts';
 import type { HostAnswer, HostCall } from './ssh/host-program.ts';
 import { leaseState } from './ssh/lease.ts';
@@ -37,7 +37,7 @@ export async function diagnose(deps: Deps, task: DiagnoseTask, run: Run): Promis
  * The same for a person, who asks at any time: undefined when nothing is wrong. What should be checked out is then the
  * last release; while a deploy is at work nobody can say.
  */
-export async function diagnoseNow(deps: Deps, task: HostTask, run: Run): Promise<Diagnosis | undefined> {
+export async function diagnoseNow(deps: Deps, task: HostTask, run: AskRun): Promise<Diagnosis | undefined> {
   let release: string | undefined;
   const seen = await read(deps, task, run, async (call) => {
     const then = [['lease'], [call.operation, ...call.args]];
@@ -61,7 +61,7 @@ const nothingFound: Diagnosis = {
 async function read(
   { program, secrets }: Deps,
   task: DiagnoseTask,
-  { signal }: Run,
+  { signal }: AskRun,
   send: (call: HostCall) => Promise<HostAnswer>,
 ): Promise<Omit<Seen, 'expected'>> {
   const runtime = runtimeFor(task.target.runtime);

@@ -1,9 +1,11 @@
 import type { HealthRule } from '../src/contracts/target.ts';
 import type { HttpAnswer } from '../src/domain/health-rules.ts';
+import { parseProbeBody } from '../src/domain/probe-body.ts';
 import { quote } from '../src/domain/shell-quote.ts';
 
 /** More of an answer, its headers included, is not read. */
 const answerBytes = 262_144;
+const cutShort = 'longer than 256 KB, of which the rest was not read';
 
 /**
  * Asks every URL at once, in the background, with the host's curl, as the playbook does. Redirects are answers, not
@@ -46,7 +48,10 @@ export function parseAnswers(output: string, rules: HealthRule[]): Map<string, H
       answers.set(rule.name, { error: 'the host has no curl to ask with; install it, or ask with `from: worker`' });
     } else if (line) {
       const [, code = '0', seconds = '0', answer = '', said = ''] = line;
-      answers.set(rule.name, toAnswer(rule, Number(code), Number(seconds.replace(',', '.')), text(answer), text(said)));
+      answers.set(
+        rule.name,
+        toAnswer(rule, Number(code), Number(seconds.replace(',', '.')), Buffer.from(answer, 'base64'), text(said)),
+      );
     }
   });
   return answers;
@@ -54,9 +59,15 @@ export function parseAnswers(output: string, rules: HealthRule[]): Map<string, H
 
 const text = (base64: string): string => Buffer.from(base64, 'base64').toString('utf8');
 
-function toAnswer(rule: HealthRule, status: number, seconds: number, answer: string, said: string): HttpAnswer {
-  if (status === 0) return { error: `${rule.url}: ${said.trim().replace(/^curl: /, '') || 'no answer'}` };
-  const { head, body } = parts(answer);
+function toAnswer(rule: HealthRule, status: number, seconds: number, answer: Buffer, said: string): HttpAnswer {
+  const why = said.trim().replace(/^curl: /, '');
+  const cut = answer.length >= answerBytes;
+  // Where we stop reading, curl complains that it cannot write. Anything else means that the answer did not come whole.
+  if (status === 0 || (!cut && /^\(\d+\)/.test(why))) {
+    return { error: `${rule.url}: ${status === 0 ? '' : `status ${status}, but `}${why || 'no answer'}` };
+  }
+  const { head, body } = parts(answer.toString('utf8'));
+  if (cut && body === undefined) return { error: `${rule.url}: status ${status}, with headers ${cutShort}` };
   const headers = Object.fromEntries(
     head
       .split(/\r?\n/)
@@ -64,21 +75,23 @@ function toAnswer(rule: HealthRule, status: number, seconds: number, answer: str
       .map((line) => /^([^:]+):\s*(.*)$/.exec(line))
       .flatMap((match) => (match ? [[(match[1] ?? '').toLowerCase(), match[2] ?? '']] : [])),
   );
-  return { status, headers, body: parseBody(body), latencyMs: Math.round(seconds * 1000) };
+  const encoding = headers['content-encoding'];
+  const unread = cut ? cutShort : encoding && `compressed (${encoding}) though nobody asked for it`;
+  return {
+    status,
+    headers,
+    body: parseProbeBody(body ?? ''),
+    latencyMs: Math.round(seconds * 1000),
+    ...(unread ? { unread } : {}),
+  };
 }
 
-function parts(answer: string): { head: string; body: string } {
-  const [, head = answer, body = ''] = /^(.*?)\r?\n\r?\n(.*)$/s.exec(answer) ?? [];
+/** `body` is missing when the headers have no end. */
+function parts(answer: string): { head: string; body?: string } {
+  const [, head = answer, body] = /^(.*?)\r?\n\r?\n(.*)$/s.exec(answer) ?? [];
   // Interim answers (100 Continue) come first.
-  return /^HTTP\/\S+ 1\d\d\b/.test(head) ? parts(body) : { head, body };
-}
-
-function parseBody(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return body;
-  }
+  if (body !== undefined && /^HTTP\/\S+ 1\d\d\b/.test(head)) return parts(body);
+  return { head, ...(body === undefined ? {} : { body }) };
 }
 
 /** The public view: asked by the worker itself. */
@@ -91,19 +104,30 @@ export async function askFromWorker(rule: HealthRule, signal?: AbortSignal): Pro
       headers: { 'user-agent': 'deploy-by-commit' },
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     });
-    const body = await readBody(response);
-    const latencyMs = Math.round(performance.now() - began);
-    return { status: response.status, headers: Object.fromEntries(response.headers), body: parseBody(body), latencyMs };
+    const { body, cut } = await readBody(response);
+    return {
+      status: response.status,
+      headers: Object.fromEntries(response.headers),
+      body: parseProbeBody(body),
+      latencyMs: Math.round(performance.now() - began),
+      ...(cut ? { unread: cutShort } : {}),
+    };
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
-    if (timeout.aborted) return { error: `${rule.url}: no answer within ${rule.timeoutMs} ms` };
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : '';
-    return { error: `${rule.url}: ${cause || String(error)}` };
+    if (timeout.aborted) return { error: `${rule.url}: no whole answer within ${rule.timeoutMs} ms` };
+    return { error: `${rule.url}: ${reasonOf(error)}` };
   }
 }
 
+/** `fetch failed` says nothing; why is in its cause, of which there is one for each address of a name. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error instanceof AggregateError) return [...new Set(error.errors.map(reasonOf))].join(', ');
+  return error.cause === undefined ? error.message : reasonOf(error.cause);
+}
+
 /** As text; what goes beyond the limit is not read. */
-export async function readBody(response: Response): Promise<string> {
+export async function readBody(response: Response): Promise<{ body: string; cut: boolean }> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   const reader = response.body?.getReader();
@@ -117,5 +141,6 @@ export async function readBody(response: Response): Promise<string> {
       break;
     }
   }
-  return Buffer.concat(chunks).subarray(0, answerBytes).toString('utf8');
+  const body = Buffer.concat(chunks).subarray(0, answerBytes).toString('utf8');
+  return { body, cut: length > answerBytes };
 }

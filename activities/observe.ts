@@ -38,6 +38,8 @@ export interface ObserveOptions {
   saved?: string;
   /** Of the checkout only HEAD and its branch; nothing of what was changed in it. */
   brief?: true;
+  /** Nothing of what runs: a question about the checkout, or the public view. */
+  services?: false;
   /** More to read in the same call. */
   more?: string;
   signal?: AbortSignal;
@@ -73,7 +75,7 @@ export async function observe(
     options.more ?? '',
     headScript(options.saved),
     options.brief ? '' : checkoutScript(task.target.repository),
-    runtime.observe(options.project),
+    options.services === false ? '' : runtime.observe(options.project),
     answersScript(onHost),
     'echo "read all"\n',
   ].join('');
@@ -102,13 +104,8 @@ export async function observe(
   const views = rules.flatMap((rule) =>
     Object.entries(rule.expect).map(([label, expression]) => {
       const seen = answers.get(rule.name) ?? { error: 'no answer came back from the host' };
-      const view = evaluateRule(
-        compileRule(expression),
-        ruleLabel(rule.name, label),
-        seen,
-        options.commit ?? one('head'),
-      );
-      return { ...view, observed: redact(view.observed) };
+      const expected = options.commit ?? one('head');
+      return evaluateRule(compileRule(expression), ruleLabel(rule.name, label), seen, expected, redact);
     }),
   );
   const state = runtime.parse(output);

@@ -25,6 +25,9 @@ export interface Run {
   job(task: LeasedTask, spec: JobSpec): Promise<JobResult>;
 }
 
+/** What a question gets: it may run outside of Temporal too (`--direct`), and never starts a remote job. */
+export type AskRun = Pick<Run, 'signal' | 'say'>;
+
 /**
  * Runs a step as a Temporal activity: heartbeats, so that a dead worker is noticed; ends the remote job when, and only
  * when, the workflow cancels; turns our errors into failures with the right retry behaviour.

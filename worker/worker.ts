@@ -1,27 +1,18 @@
-import { dirname } from 'node:path';
 import { Client, type Connection } from '@temporalio/client';
 import { type NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
-import { HostProgram } from '../activities/ssh/host-program.ts';
-import { createSshPort } from '../activities/ssh/node-ssh.ts';
-import { Secrets } from '../activities/ssh/secrets.ts';
-import { configFile, resolveTarget } from '../src/config/load.ts';
 import type { LeaseHolder } from '../src/contracts/host.ts';
 import { taskQueue } from '../src/contracts/temporal.ts';
-import { secretVariables } from '../src/domain/notification.ts';
 import { workflowBundle } from './bundle.ts';
+import { createDeps, type DepsOptions } from './deps.ts';
 import { keepHeapSmall } from './heap.ts';
 import { askHolderBy } from './holder.ts';
 
-export interface WorkerOptions {
+export interface WorkerOptions extends Pick<DepsOptions, 'configPath' | 'env' | 'log'> {
   native: NativeConnection;
   connection: Connection;
   namespace: string;
   server: Pick<LeaseHolder, 'server' | 'embedded'>;
-  /** `deploy.yaml`; read anew for every deploy, so that an edit needs no restart. */
-  configPath: string;
-  env: NodeJS.ProcessEnv;
-  log(line: string): void;
   version?: { deploymentName: string; buildId: string };
 }
 
@@ -32,25 +23,15 @@ export interface WorkerOptions {
  */
 const suspension = { isolateExecutionTimeout: '30d' } satisfies Pick<Worker['options'], 'isolateExecutionTimeout'>;
 
-/** Wires the adapters to the activities, and both to Temporal. `close` after the worker has stopped. */
+/** Wires the activities to Temporal. `close` after the worker has stopped. */
 export async function createWorker(options: WorkerOptions): Promise<{ worker: Worker; close(): Promise<void> }> {
   const { native, connection, namespace, server, configPath, env, log, version } = options;
-  const readConfig = configFile(configPath);
-  const config = await readConfig();
-  const keys = Object.values(config.targets).flatMap(({ ssh }) =>
-    ssh?.privateKey && 'env' in ssh.privateKey ? [env[ssh.privateKey.env] ?? ''] : [],
-  );
-  const channels = Object.values(config.targets).flatMap(({ notify }) => notify ?? []);
-  const secrets = new Secrets([...keys, ...channels.flatMap(secretVariables).map((name) => env[name] ?? '')]);
-  const baseDir = dirname(config.path);
-  const ssh = createSshPort({ baseDir, env, log });
-  const activities = createActivities({
-    program: new HostProgram(ssh, secrets),
-    secrets,
+  const { deps, close } = await createDeps({
+    configPath,
+    env,
+    log,
     server: { ...server, namespace },
-    ...{ ssh, baseDir, env },
     askHolder: askHolderBy(new Client({ connection, namespace }), server),
-    loadTarget: async (name) => resolveTarget(await readConfig(), name, env),
   });
   keepHeapSmall();
   const worker = await Worker.create({
@@ -58,7 +39,7 @@ export async function createWorker(options: WorkerOptions): Promise<{ worker: Wo
     namespace,
     taskQueue,
     workflowBundle: await workflowBundle(),
-    activities,
+    activities: createActivities(deps),
     // A cancel reaches a step with its next heartbeat; at the default throttle that takes most of the timeout.
     maxHeartbeatThrottleInterval: '1s',
     defaultHeartbeatThrottleInterval: '1s',
@@ -74,5 +55,5 @@ export async function createWorker(options: WorkerOptions): Promise<{ worker: Wo
       : {}),
   });
   keepHeapSmall();
-  return { worker, close: () => ssh.close() };
+  return { worker, close };
 }

@@ -73,7 +73,7 @@ export async function request({ name, url, method = 'POST', headers, body, signa
       signal: AbortSignal.any([signal, timeout]),
       ...(body === undefined ? {} : { body }),
     });
-    answer = await readBody(response);
+    answer = (await readBody(response)).body;
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     if (timeout.aborted) throw new NotTold(`no answer within ${timeoutMs / 1000} s`);

@@ -3,8 +3,8 @@ import { ExitCode } from '../contracts/errors.ts';
 import { cleaned } from './clean.ts';
 import { exitCodeOfType } from './exit-code.ts';
 import { failureLines } from './failure.ts';
-import type { TemporalFlags } from './flags.ts';
-import { type Session, withSession } from './session.ts';
+import type { ReadingFlags } from './flags.ts';
+import { type Asker, withAsker } from './session.ts';
 import type { Colors, Terminal } from './terminal.ts';
 
 /** What a reading command makes of one host's answer. */
@@ -19,11 +19,11 @@ export function askHosts(
   terminal: Terminal,
   target: string,
   question: Question,
-  flags: TemporalFlags,
+  flags: ReadingFlags,
   reading: Reading,
 ): Promise<ExitCode> {
-  return withSession(terminal, flags, async (session) => {
-    const answers = await answersOf(session, target, question);
+  return withAsker(terminal, flags, async (asker) => {
+    const answers = await answersOf(asker, target, question);
     const exitCode = exitCodeOfAnswers(answers, reading);
     if (terminal.json) terminal.printJson({ target, exitCode, answers });
     else showAnswers(terminal, answers, reading);
@@ -31,8 +31,8 @@ export function askHosts(
   });
 }
 
-export async function answersOf({ client, answerWithinMs }: Session, target: string, question: Question) {
-  const { answers } = await client.ask(target, question, { answerWithinMs: answerWithinMs() });
+export async function answersOf(asker: Asker, target: string, question: Question): Promise<Answer[]> {
+  const { answers } = await asker.ask(target, question);
   return cleaned(answers);
 }
 

@@ -9,6 +9,12 @@ export interface TemporalFlags extends OutputFlags {
   config?: string | undefined;
 }
 
+/** Of commands that only look, which need no Temporal. */
+export interface ReadingFlags extends TemporalFlags {
+  /** Ask the hosts from this process, over SSH. */
+  direct?: boolean | undefined;
+}
+
 export interface DeployFlags extends TemporalFlags {
   commit?: string | undefined;
   reason?: string | undefined;
@@ -26,7 +32,7 @@ export function refuseConfigWithoutEmbedded({ config, embedded }: TemporalFlags)
   if (config === undefined || embedded) return;
   throw usage(
     '--config is refused here: this command talks to Temporal only, and the worker reads its own deploy.yaml',
-    'Give --config to `dbc serve`, or use --embedded, which runs a worker in this process.',
+    'Give --config to `dbc serve`, or use --embedded, which runs a worker in this process, or --direct, where a command has it.',
   );
 }
 

@@ -80,28 +80,30 @@ export function createProgram(done: (code: ExitCode) => void): CommandUnknownOpt
       ),
   );
   dbc.addCommand(
-    talking('releases', 'what ran healthily on the hosts of a target')
+    asking('releases', 'what ran healthily on the hosts of a target')
       .argument('<target>')
       .action((target, flags) =>
         on(flags, async (terminal) => (await import('./commands/releases.ts')).releases(terminal, target, flags)),
       ),
   );
   dbc.addCommand(
-    talking('health', 'every health rule with the value that it sees')
+    asking('health', 'what verify looks at, now: HEAD, services, every health rule with its value')
       .argument('<target>')
+      .addOption(new Option('--public', 'only the rules that the worker asks').conflicts('local'))
+      .option('--local', 'only what the host itself says')
       .action((target, flags) =>
         on(flags, async (terminal) => (await import('./commands/health.ts')).health(terminal, target, flags)),
       ),
   );
   dbc.addCommand(
-    talking('services', 'the services of a target and whether they are healthy')
+    asking('services', 'the services of a target and whether they are healthy')
       .argument('<target>')
       .action((target, flags) =>
         on(flags, async (terminal) => (await import('./commands/services.ts')).services(terminal, target, flags)),
       ),
   );
   dbc.addCommand(
-    talking('logs', 'the last lines that a service wrote')
+    asking('logs', 'the last lines that a service wrote')
       .argument('<target>')
       .argument('[service]', 'default: all of them')
       .option('--tail <lines>', 'how many', '100')
@@ -110,28 +112,28 @@ export function createProgram(done: (code: ExitCode) => void): CommandUnknownOpt
       ),
   );
   dbc.addCommand(
-    talking('git-state', 'HEAD, branch and changed files beside the recorded release')
+    asking('git-state', 'HEAD, branch and changed files beside the recorded release')
       .argument('<target>')
       .action((target, flags) =>
         on(flags, async (terminal) => (await import('./commands/git-state.ts')).gitState(terminal, target, flags)),
       ),
   );
   dbc.addCommand(
-    talking('doctor', 'is everything there that a deploy needs; all findings at once')
+    asking('doctor', 'is everything there that a deploy needs; all findings at once')
       .argument('[target]')
       .action((target, flags) =>
         on(flags, async (terminal) => (await import('./commands/doctor.ts')).doctor(terminal, target, flags)),
       ),
   );
   dbc.addCommand(
-    talking('diagnose', 'why it is not healthy: failure mode, evidence, and what to do')
+    asking('diagnose', 'why it is not healthy: failure mode, evidence, and what to do')
       .argument('<target>')
       .action((target, flags) =>
         on(flags, async (terminal) => (await import('./commands/diagnose.ts')).diagnose(terminal, target, flags)),
       ),
   );
   dbc.addCommand(
-    talking('unlock', "take the hosts' lease away from a holder that is gone")
+    asking('unlock', "take the hosts' lease away from a holder that is gone")
       .argument('<target>')
       .option('--force', 'from a holder that cannot be asked, or still runs')
       .action((target, flags) =>
@@ -171,8 +173,14 @@ const printing = (name: string, description: string) =>
     .option('-q, --quiet', 'only the result')
     .option('--no-color', 'as NO_COLOR=1');
 
+/** Commands that need only Temporal, or with `--direct` only SSH. */
+const asking = (name: string, description: string) =>
+  talking(name, description).addOption(
+    new Option('--direct', 'without Temporal: from this process, over SSH').conflicts('embedded'),
+  );
+
 /** Commands that need only Temporal. */
 const talking = (name: string, description: string) =>
   printing(name, description)
     .option('--embedded', 'with a private Temporal and a worker in this process')
-    .option('--config <file>', 'with --embedded: the targets (default: deploy.yaml)');
+    .option('--config <file>', 'with --embedded or --direct: the targets (default: deploy.yaml)');

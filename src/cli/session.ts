@@ -1,10 +1,16 @@
 import type { DeployClient, DeployRef } from '../client/index.ts';
+import type { InspectReport, Question } from '../contracts/activities.ts';
 import { timelineLink } from '../domain/timeline-link.ts';
-import { defaultConfig, refuseConfigWithoutEmbedded, type TemporalFlags } from './flags.ts';
+import { defaultConfig, type ReadingFlags, refuseConfigWithoutEmbedded, type TemporalFlags } from './flags.ts';
 import type { Terminal } from './terminal.ts';
 
+/** Who answers questions about the hosts of a target: a worker, or this process itself. */
+export interface Asker {
+  ask(target: string, question: Question): Promise<InspectReport>;
+}
+
 /** A connection to Temporal, to somebody's or to one of our own, for as long as a command runs. */
-export interface Session {
+export interface Session extends Asker {
   client: DeployClient;
   /** True when the worker runs in this process, and so ends with it. */
   embedded: boolean;
@@ -39,11 +45,13 @@ export async function withSession<T>(
     const startedAt = Date.now();
     const client = await connect(embedded ? { address: embedded.address, namespace: embedded.namespace } : {});
     try {
+      const answerWithinMs = () => Math.max(3000, saidWithinMs - (Date.now() - startedAt));
       return await use({
         client,
+        ask: (target, question) => client.ask(target, question, { answerWithinMs: answerWithinMs() }),
         embedded: embedded !== undefined && !embedded.shared,
         link: (deploy) => timelineLink(embedded?.uiUrl ?? process.env['TEMPORAL_UI'], client.namespace, deploy),
-        answerWithinMs: () => Math.max(3000, saidWithinMs - (Date.now() - startedAt)),
+        answerWithinMs,
       });
     } finally {
       await client.close();
@@ -51,6 +59,22 @@ export async function withSession<T>(
   } finally {
     await embedded?.stop();
   }
+}
+
+/** For commands that only look: with `--direct` nothing but SSH is needed, so they work while Temporal is down. */
+export async function withAsker<T>(
+  terminal: Terminal,
+  flags: ReadingFlags,
+  use: (asker: Asker) => Promise<T>,
+): Promise<T> {
+  if (!flags.direct) return withSession(terminal, flags, use);
+  const { askDirectly } = await import('../../worker/direct.ts');
+  const options = {
+    configPath: flags.config ?? defaultConfig,
+    env: process.env,
+    log: (line: string) => terminal.note(line),
+  };
+  return use({ ask: (target, question) => askDirectly(options, target, question) });
 }
 
 async function embed(terminal: Terminal, { config = defaultConfig }: TemporalFlags, ui: boolean): Promise<Embedded> {

@@ -3,7 +3,7 @@ import type { Diagnosis, Rung } from './diagnosis.ts';
 import type { Problem } from './errors.ts';
 import type { LeaseHolder, LeaseState, Release, Snapshot } from './host.ts';
 import type { NotifyInput } from './notification.ts';
-import type { HostConfig, TargetConfig } from './target.ts';
+import type { HealthRule, HostConfig, TargetConfig } from './target.ts';
 
 /** Which host an activity acts on, and for whom. */
 export interface HostTask {
@@ -220,7 +220,8 @@ export interface DeployActivities {
 export type Question =
   | { ask: 'git-state' }
   | { ask: 'services' }
-  | { ask: 'health' }
+  /** `from`: only the rules that are asked from there. */
+  | { ask: 'health'; from?: HealthRule['from'] }
   | { ask: 'releases' }
   | { ask: 'doctor' }
   | { ask: 'diagnose' }
@@ -236,6 +237,8 @@ export interface Answer {
   host: string;
   address: string;
   gitState?: GitState;
+  /** Of `health`: the commit that is checked out, and that of the last release, which it should be. */
+  head?: { sha: string; expected?: string };
   services?: ServiceView[];
   rules?: RuleView[];
   releases?: Release[];

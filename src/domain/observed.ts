@@ -16,11 +16,15 @@ export function oneLine(text: string): string {
  * The values that a condition looked at, as `body.a = 3, status = 200`: of each comparison the side that is not a
  * constant. `evaluate` gets the source of a part and may throw.
  */
-export function observe(ast: ASTNode, evaluate: (source: string) => unknown): string {
+export function observe(ast: ASTNode, evaluate: (source: string) => unknown, redact: (text: string) => string): string {
   const sources = new Set<string>();
   collect(ast, sources);
-  return [...sources].map((source) => `${source} = ${seenValue(source, evaluate)}`).join(', ');
+  return [...sources].map((source) => `${source} = ${seenValue(source, evaluate, redact)}`).join(', ');
 }
+
+/** A value as JSON, cut to what a line has room for. Redacted first: of a secret that was cut nothing would be found. */
+export const shown = (value: unknown, redact: (text: string) => string): string =>
+  cut(redact(show(value)), valueLength);
 
 function collect(node: ASTNode, sources: Set<string>): void {
   switch (node.op) {
@@ -56,9 +60,9 @@ function collect(node: ASTNode, sources: Set<string>): void {
   }
 }
 
-function seenValue(source: string, evaluate: (source: string) => unknown): string {
+function seenValue(source: string, evaluate: (source: string) => unknown, redact: (text: string) => string): string {
   try {
-    return cut(show(evaluate(source)), valueLength);
+    return shown(evaluate(source), redact);
   } catch (error) {
     return isMissingKey(error) ? 'missing' : 'not to be evaluated';
   }
@@ -66,10 +70,12 @@ function seenValue(source: string, evaluate: (source: string) => unknown): strin
 
 function show(value: unknown): string {
   const text = JSON.stringify(value, (_key, item: unknown) => {
-    if (typeof item === 'bigint') return Number(item);
+    if (typeof item === 'string') return cleanTerminal(item);
+    if (typeof item === 'bigint' || (typeof item === 'number' && !Number.isFinite(item))) return `\u0000${item}`;
     return item instanceof Map ? Object.fromEntries(item) : item;
   });
-  return text ?? String(value);
+  // Numbers that JSON cannot say; no text holds the mark, as control characters were taken out of it.
+  return text?.replace(/"\\u0000([^"]*)"/g, '$1') ?? String(value);
 }
 
 function cut(text: string, length: number): string {

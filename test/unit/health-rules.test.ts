@@ -61,7 +61,7 @@ describe('evaluateRule', () => {
     assert.deepEqual(ask('body.market_data.stale_symbols == 0', {}), {
       rule: 'system: rule',
       passed: false,
-      observed: 'No such key: market_data; body.market_data.stale_symbols = missing',
+      observed: 'No such key: market_data; body.market_data.stale_symbols = missing; body = {}',
     });
   });
 

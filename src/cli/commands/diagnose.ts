@@ -1,6 +1,6 @@
 import type { ExitCode } from '../../contracts/errors.ts';
 import { askHosts, type Reading } from '../ask-hosts.ts';
-import type { TemporalFlags } from '../flags.ts';
+import type { ReadingFlags } from '../flags.ts';
 import { diagnosisLines } from '../render/diagnosis.ts';
 import type { Terminal } from '../terminal.ts';
 
@@ -11,5 +11,5 @@ const reading: Reading = {
 };
 
 /** `dbc diagnose`: what the playbook tells a person to look at when something fails, looked at. Changes nothing. */
-export const diagnose = (terminal: Terminal, target: string, flags: TemporalFlags): Promise<ExitCode> =>
+export const diagnose = (terminal: Terminal, target: string, flags: ReadingFlags): Promise<ExitCode> =>
   askHosts(terminal, target, { ask: 'diagnose' }, flags, reading);

@@ -1,11 +1,12 @@
 import type { Poller } from '../../client/index.ts';
 import type { Answer } from '../../contracts/activities.ts';
 import { ExitCode } from '../../contracts/errors.ts';
+import { DeployError } from '../../domain/deploy-error.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import { answersOf } from '../ask-hosts.ts';
 import { commandFailure } from '../failure.ts';
-import type { TemporalFlags } from '../flags.ts';
-import { type Session, withSession } from '../session.ts';
+import type { ReadingFlags } from '../flags.ts';
+import { type Asker, type Session, withAsker, withSession } from '../session.ts';
 import type { Colors, Terminal } from '../terminal.ts';
 
 /** A worker asks for work at least once a minute; Temporal remembers it for five. */
@@ -19,11 +20,13 @@ export interface Finding {
   hint?: string;
 }
 
-/** `dbc doctor`: everything that a deploy needs, all findings at once. */
-export async function doctor(terminal: Terminal, target: string | undefined, flags: TemporalFlags): Promise<ExitCode> {
-  const { findings, exitCode } = await withSession(terminal, flags, (session) => examine(session, target)).catch(
-    (error: unknown) => giveUp('Temporal', error),
-  );
+/** `dbc doctor`: everything that a deploy needs, all findings at once; with `--direct` only what the hosts have of it. */
+export async function doctor(terminal: Terminal, target: string | undefined, flags: ReadingFlags): Promise<ExitCode> {
+  const { findings, exitCode } = flags.direct
+    ? await withAsker(terminal, flags, (asker) => examineHosts(asker, targetOf(target)))
+    : await withSession(terminal, flags, (session) => examine(session, target)).catch((error: unknown) =>
+        giveUp('Temporal', error),
+      );
   if (terminal.json) terminal.printJson({ ...(target ? { target } : {}), exitCode, findings });
   else terminal.print(...findings.flatMap((finding) => findingLines(finding, terminal.colors)));
   return exitCode;
@@ -40,19 +43,27 @@ async function examine(session: Session, target: string | undefined): Promise<Ex
     await aboutSetup(session),
     aboutWorkers(await session.client.pollers(), Date.now()),
   ];
-  let exitCode: ExitCode = findings.some(({ level }) => level === 'error') ? ExitCode.failed : ExitCode.succeeded;
-  if (target !== undefined) {
-    try {
-      const hosts = (await answersOf(session, target, { ask: 'doctor' })).flatMap(aboutHost);
-      findings.push(...hosts);
-      if (hosts.some(({ level }) => level === 'error')) exitCode = ExitCode.failed;
-    } catch (error) {
-      const failed = giveUp(target, error);
-      findings.push(...failed.findings);
-      exitCode = failed.exitCode;
-    }
+  const exitCode = findings.some(({ level }) => level === 'error') ? ExitCode.failed : ExitCode.succeeded;
+  if (target === undefined) return { findings, exitCode };
+  const hosts = await examineHosts(session, target);
+  return { findings: [...findings, ...hosts.findings], exitCode: hosts.exitCode || exitCode };
+}
+
+async function examineHosts(asker: Asker, target: string): Promise<Examined> {
+  try {
+    const findings = (await answersOf(asker, target, { ask: 'doctor' })).flatMap(aboutHost);
+    const failed = findings.some(({ level }) => level === 'error');
+    return { findings, exitCode: failed ? ExitCode.failed : ExitCode.succeeded };
+  } catch (error) {
+    return giveUp(target, error);
   }
-  return { findings, exitCode };
+}
+
+function targetOf(target: string | undefined): string {
+  if (target !== undefined) return target;
+  throw new DeployError('InvalidInput', 'expected a target with --direct, found none', {
+    hint: 'Without Temporal there is nothing to look at but its hosts: `dbc doctor TARGET --direct`.',
+  });
 }
 
 /** What cannot be reached is a finding too, and keeps its exit code. */

@@ -2,12 +2,12 @@ import type { Answer } from '../../contracts/activities.ts';
 import type { ExitCode } from '../../contracts/errors.ts';
 import { shortSha } from '../../domain/sha.ts';
 import { askHosts } from '../ask-hosts.ts';
-import type { TemporalFlags } from '../flags.ts';
+import type { ReadingFlags } from '../flags.ts';
 import { minute } from '../render/table.ts';
 import type { Colors, Terminal } from '../terminal.ts';
 
 /** `dbc git-state`: the playbook's `git status` and `git rev-parse HEAD`, beside the release that was recorded. */
-export const gitState = (terminal: Terminal, target: string, flags: TemporalFlags): Promise<ExitCode> =>
+export const gitState = (terminal: Terminal, target: string, flags: ReadingFlags): Promise<ExitCode> =>
   askHosts(terminal, target, { ask: 'git-state' }, flags, { lines: gitStateLines });
 
 export function gitStateLines({ gitState: state }: Answer, c: Colors): string[] {

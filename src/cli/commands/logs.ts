@@ -1,10 +1,10 @@
 import type { ExitCode } from '../../contracts/errors.ts';
 import { serviceName } from '../../domain/names.ts';
 import { askHosts } from '../ask-hosts.ts';
-import { type TemporalFlags, wholeNumber } from '../flags.ts';
+import { type ReadingFlags, wholeNumber } from '../flags.ts';
 import type { Terminal } from '../terminal.ts';
 
-export interface LogsFlags extends TemporalFlags {
+export interface LogsFlags extends ReadingFlags {
   tail: string;
 }
 

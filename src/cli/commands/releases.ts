@@ -2,18 +2,18 @@ import type { Answer } from '../../contracts/activities.ts';
 import type { ExitCode } from '../../contracts/errors.ts';
 import { shortSha } from '../../domain/sha.ts';
 import { answersOf, exitCodeOfAnswers, type Reading, showAnswers } from '../ask-hosts.ts';
-import type { TemporalFlags } from '../flags.ts';
+import type { ReadingFlags } from '../flags.ts';
 import { minute, table } from '../render/table.ts';
-import { withSession } from '../session.ts';
+import { withAsker } from '../session.ts';
 import type { Colors, Terminal } from '../terminal.ts';
 
 /** `dbc releases`: what ran healthily on every host, the newest first, and what is quarantined. */
-export function releases(terminal: Terminal, target: string, flags: TemporalFlags): Promise<ExitCode> {
-  return withSession(terminal, flags, async (session) => {
+export function releases(terminal: Terminal, target: string, flags: ReadingFlags): Promise<ExitCode> {
+  return withAsker(terminal, flags, async (asker) => {
     // The record says what was deployed; only the checkout says what is there now.
     const [recorded, states] = await Promise.all([
-      answersOf(session, target, { ask: 'releases' }),
-      answersOf(session, target, { ask: 'git-state' }),
+      answersOf(asker, target, { ask: 'releases' }),
+      answersOf(asker, target, { ask: 'git-state' }),
     ]);
     const headOf = (host: string) => states.find((state) => state.host === host)?.gitState?.head;
     const reading: Reading = { lines: (answer, c) => releaseLines(answer, headOf(answer.host), c) };

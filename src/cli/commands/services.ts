@@ -1,7 +1,7 @@
 import type { Answer } from '../../contracts/activities.ts';
 import type { ExitCode } from '../../contracts/errors.ts';
 import { askHosts, type Reading } from '../ask-hosts.ts';
-import type { TemporalFlags } from '../flags.ts';
+import type { ReadingFlags } from '../flags.ts';
 import { serviceLines } from '../render/plain.ts';
 import type { Terminal } from '../terminal.ts';
 
@@ -11,5 +11,5 @@ const reading: Reading = {
 };
 
 /** `dbc services`: what `docker compose ps` says, judged. */
-export const services = (terminal: Terminal, target: string, flags: TemporalFlags): Promise<ExitCode> =>
+export const services = (terminal: Terminal, target: string, flags: ReadingFlags): Promise<ExitCode> =>
   askHosts(terminal, target, { ask: 'services' }, flags, reading);

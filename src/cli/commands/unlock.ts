@@ -2,10 +2,10 @@ import type { Answer } from '../../contracts/activities.ts';
 import type { ExitCode } from '../../contracts/errors.ts';
 import type { LeaseHolder } from '../../contracts/host.ts';
 import { askHosts } from '../ask-hosts.ts';
-import type { TemporalFlags } from '../flags.ts';
+import type { ReadingFlags } from '../flags.ts';
 import type { Terminal } from '../terminal.ts';
 
-export interface UnlockFlags extends TemporalFlags {
+export interface UnlockFlags extends ReadingFlags {
   force?: boolean | undefined;
 }
 

@@ -96,7 +96,8 @@ function gitState({ commit, repository }: DeployView, host: HostView, c: Colors)
   ];
 }
 
-function proof({ services, rules }: HostView, c: Colors): string[] {
+/** The services and the health rules, as `verify` and `dbc health` saw them. */
+export function proof({ services, rules }: Pick<HostView, 'services' | 'rules'>, c: Colors): string[] {
   return [
     ...(services.length > 0 ? ['', c.bold('Service status:'), ...serviceLines(services, c)] : []),
     ...(rules.length > 0 ? ['', c.bold('Health check...'), ...ruleLines(rules, c)] : []),

@@ -1,0 +1,37 @@
+import { dirname } from 'node:path';
+import type { Deps } from '../activities/deps.ts';
+import { HostProgram } from '../activities/ssh/host-program.ts';
+import { createSshPort } from '../activities/ssh/node-ssh.ts';
+import { Secrets } from '../activities/ssh/secrets.ts';
+import { configFile, resolveTarget } from '../src/config/load.ts';
+import { secretVariables } from '../src/domain/notification.ts';
+
+export interface DepsOptions extends Pick<Deps, 'server' | 'askHolder'> {
+  /** `deploy.yaml`; read anew for every question, so that an edit needs no restart. */
+  configPath: string;
+  env: NodeJS.ProcessEnv;
+  log(line: string): void;
+}
+
+/** Wires the adapters to the activities. Knows nothing of Temporal, so that questions can be answered without one. */
+export async function createDeps(options: DepsOptions): Promise<{ deps: Deps; close(): Promise<void> }> {
+  const { configPath, env, log, server, askHolder } = options;
+  const readConfig = configFile(configPath);
+  const config = await readConfig();
+  const keys = Object.values(config.targets).flatMap(({ ssh }) =>
+    ssh?.privateKey && 'env' in ssh.privateKey ? [env[ssh.privateKey.env] ?? ''] : [],
+  );
+  const channels = Object.values(config.targets).flatMap(({ notify }) => notify ?? []);
+  const secrets = new Secrets([...keys, ...channels.flatMap(secretVariables).map((name) => env[name] ?? '')]);
+  const baseDir = dirname(config.path);
+  const ssh = createSshPort({ baseDir, env, log });
+  const deps: Deps = {
+    program: new HostProgram(ssh, secrets),
+    secrets,
+    server,
+    askHolder,
+    ...{ ssh, baseDir, env },
+    loadTarget: async (name) => resolveTarget(await readConfig(), name, env),
+  };
+  return { deps, close: () => ssh.close() };
+}
