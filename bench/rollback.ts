@@ -19,15 +19,34 @@ if (!Number.isInteger(rounds) || rounds < 1 || others.length > 0) {
 }
 const { startStage } = await import('../test/e2e/stage.ts');
 const stage = await startStage();
-// The wait is the same few seconds in both, and no part of the work: verify asks until all is well, three times in a row.
-writeFileSync(stage.configPath, readFileSync(stage.configPath, 'utf8').replace('wait: 1s', 'wait: 0'));
+/**
+ * Time that passes by configuration is the same in both and no part of the work, so there is as little of it as makes sense:
+ * no fixed wait, since verify looks until all is well anyway, and the three passes that it needs follow each other soon.
+ */
+const quick = { 'wait: 1s': 'wait: 0', 'interval: 500ms': 'interval: 200ms' };
+const config = readFileSync(stage.configPath, 'utf8');
+writeFileSync(
+  stage.configPath,
+  Object.entries(quick).reduce((text, [from, to]) => {
+    if (!text.includes(from)) throw new Error(`the stage's config has no ${from}`);
+    return text.replace(from, to);
+  }, config),
+);
 
-async function timed(type: string, commit: string): Promise<{ seconds: number; report: DeployReport }> {
-  const began = performance.now();
+interface Timed {
+  report: DeployReport;
+  /** From the request to the end of verify, and to the end of the workflow. Seconds. */
+  healthy: number;
+  all: number;
+}
+
+async function timed(type: string, commit: string): Promise<Timed> {
+  const [began, requestedAt] = [performance.now(), Date.now()];
   const report = await stage.run({ commit }, type);
-  const seconds = (performance.now() - began) / 1000;
+  const all = (performance.now() - began) / 1000;
   if (report.outcome !== 'succeeded') throw new Error(`${report.outcome}: ${JSON.stringify(report.failure)}`);
-  return { seconds, report };
+  const verified = report.hosts[0]?.steps.find(({ step }) => step === 'verify')?.finishedAt ?? '';
+  return { report, healthy: (Date.parse(verified) - requestedAt) / 1000, all };
 }
 
 /** `reset 0.3 s, build 61 s, …` */
@@ -40,11 +59,14 @@ const stepsOf = ({ hosts }: DeployReport): string =>
     )
     .join(', ');
 
+const shown = ({ healthy, all }: Timed): string => `${healthy.toFixed(1)} s (${all.toFixed(1)} s)`;
+
 let missed = false;
 try {
   // Base images are unpacked and the database is made: what a first deploy pays for is no part of the comparison.
   await timed(WorkflowType.deploy, stage.origin.first);
-  console.log(`The example application, wait: 0; a build that takes ${buildSeconds} s longer than its own\n`);
+  console.log(`The example application with ${Object.values(quick).join(', ')}; a build of ${buildSeconds} s`);
+  console.log('From the request to verified health (and until the release is recorded)\n');
   console.log('| round | deploy | rollback to it | ratio | budget |\n| --- | --- | --- | --- | --- |');
   const details: string[] = [];
   for (let round = 0; round < rounds; round++) {
@@ -55,10 +77,10 @@ try {
     stage.ec2.trace.clear();
     const rollback = await timed(WorkflowType.rollback, slow);
     if (builds(stage.ec2) > 0) throw new Error('the rollback built images: nothing was retained');
-    const ratio = rollback.seconds / deploy.seconds;
+    const ratio = rollback.healthy / deploy.healthy;
     missed ||= ratio >= budget;
     console.log(
-      `| ${round + 1} | ${deploy.seconds.toFixed(1)} s | ${rollback.seconds.toFixed(1)} s | ${(100 * ratio).toFixed(1)} % | < ${100 * budget} % |`,
+      `| ${round + 1} | ${shown(deploy)} | ${shown(rollback)} | ${(100 * ratio).toFixed(1)} % | < ${100 * budget} % |`,
     );
     details.push(
       `deploy ${round + 1}: ${stepsOf(deploy.report)}`,

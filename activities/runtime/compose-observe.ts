@@ -17,10 +17,12 @@ const containerFormat =
  * host's wall clock may jump.
  */
 export function observeScript(compose: string, project: string | undefined): string {
-  return `unread() { echo "unread $(printf '%s failed: %s' "$1" "$(head -c 500 "$scratch/docker")" | base64 -w0)"; }
+  return `unread() { echo "unread $(printf '%s failed: %s' "$1" "$(head -c 500 "$2")" | base64 -w0)"; }
 # An answer too: it is not there. A socket that is not there is none.
-unknown() { grep -qiE 'no such (image|container|object)' "$scratch/docker"; }
+unknown() { grep -qiE 'no such (image|container|object)' "$1"; }
+# The names of the images are asked for meanwhile, and their IDs once the containers are asked for: each call takes a while.
 echo "at docker compose config"
+${compose} config --images >"$scratch/names" 2>/dev/null & naming=$!
 config=$(${compose} config --format json 2>"$scratch/config") || echo "problem $(base64 -w0 <"$scratch/config")"
 echo "config $(printf '%s' "$config" | base64 -w0)"
 project=${quote(project ?? '')}
@@ -28,12 +30,21 @@ project=${quote(project ?? '')}
 [ -n "$project" ] || project=$(printf '%s\\n' "$config" | sed -n 's/^  "name": "\\([a-z0-9_-]*\\)",\\{0,1\\}$/\\1/p' | head -n 1)
 [ -n "$project" ] || project=$(basename "$PWD" | tr '[:upper:]' '[:lower:]' | tr -cd 'a-z0-9_-')
 echo "project $project"
+wait $naming
+image_ids() {
+  local name id failed=$scratch/image
+  for name in $(sort -u "$scratch/names"); do
+    id=$(docker image inspect --format '{{.Id}}' "$name" 2>"$failed") || unknown "$failed" || unread 'docker image inspect' "$failed"
+    echo "image $name $id"
+  done
+}
+image_ids >"$scratch/images" & images=$!
 echo "at docker ps"
-ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$project" --filter label=com.docker.compose.oneoff=False 2>"$scratch/docker") || unread 'docker ps'
+ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$project" --filter label=com.docker.compose.oneoff=False 2>"$scratch/docker") || unread 'docker ps' "$scratch/docker"
 if [ -n "$ids" ]; then
   # One that was removed meanwhile is not there; the others are told.
   docker inspect --format ${quote(containerFormat)} $ids 2>"$scratch/docker" >"$scratch/containers" ||
-    unknown || unread 'docker inspect'
+    unknown "$scratch/docker" || unread 'docker inspect' "$scratch/docker"
   while read -r line; do
     echo "container $(printf '%s' "$line" | base64 -w0)"
     pid=$(printf '%s' "$line" | sed -n 's/.*"Pid":\\([0-9]*\\).*/\\1/p')
@@ -43,11 +54,8 @@ if [ -n "$ids" ]; then
   done <"$scratch/containers"
 fi
 echo "at docker image inspect"
-names=$(${compose} config --images 2>/dev/null | sort -u)
-for name in $names; do
-  id=$(docker image inspect --format '{{.Id}}' "$name" 2>"$scratch/docker") || unknown || unread 'docker image inspect'
-  echo "image $name $id"
-done
+wait $images
+cat "$scratch/images"
 `;
 }
 
