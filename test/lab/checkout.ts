@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { SshHost } from './ssh-host.ts';
 
 /** A checkout with one commit on the host, for questions about it. */
-export function checkOut({ dir }: SshHost, name = 'app'): { path: string; head: string } {
+export function checkOut({ dir }: Pick<SshHost, 'dir'>, name = 'app'): { path: string; head: string } {
   const path = join(dir, name);
   const git = (...args: string[]): string => execFileSync('git', args, { encoding: 'utf8' }).trim();
   git('init', '--quiet', '--initial-branch=main', path);
