@@ -1,6 +1,7 @@
 import { type Client, type ConnectionLike, isGrpcServiceError } from '@temporalio/client';
 import type { AskHolder } from '../activities/ssh/lease.ts';
 import type { LeaseHolder } from '../src/contracts/host.ts';
+import { formatDuration } from '../src/domain/duration.ts';
 
 const notFound = 5;
 /** WORKFLOW_EXECUTION_STATUS_RUNNING */
@@ -23,8 +24,9 @@ export function askHolderBy(client: Client, server: Pick<LeaseHolder, 'server'>)
       // A later deploy of the same target has the same ID: then the holder's own execution is closed.
       const same = info?.firstRunId === holder.deploy || info?.execution?.runId === holder.deploy;
       if (!same || info?.status !== running) return { state: 'closed', detail: 'its workflow is closed' };
-      const since = info.startTime?.seconds ? new Date(Number(info.startTime.seconds) * 1000).toISOString() : 'unknown';
-      return { state: 'open', detail: `its workflow runs since ${since}` };
+      const seconds = Number(info.startTime?.seconds ?? 0);
+      const age = seconds > 0 ? `, started ${formatDuration(Date.now() - seconds * 1000)} ago` : '';
+      return { state: 'open', detail: `its workflow runs${age}` };
     } catch (error) {
       if (isGrpcServiceError(error) && error.code === notFound) {
         return { state: 'closed', detail: 'Temporal does not know its workflow any more' };

@@ -20,31 +20,13 @@ export function observeScript(compose: string, project: string | undefined): str
   return `unread() { echo "unread $(printf '%s failed: %s' "$1" "$(head -c 500 "$2")" | base64 -w0)"; }
 # An answer too: it is not there. A socket that is not there is none.
 unknown() { grep -qiE 'no such (image|container|object)' "$1"; }
-# The names of the images are asked for meanwhile, and their IDs once the containers are asked for: each call takes a while.
-echo "at docker compose config"
-${compose} config --images >"$scratch/names" 2>/dev/null & naming=$!
-config=$(${compose} config --format json 2>"$scratch/config") || echo "problem $(base64 -w0 <"$scratch/config")"
-echo "config $(printf '%s' "$config" | base64 -w0)"
-project=${quote(project ?? '')}
-# The name is the first key of the document, two spaces deep.
-[ -n "$project" ] || project=$(printf '%s\\n' "$config" | sed -n 's/^  "name": "\\([a-z0-9_-]*\\)",\\{0,1\\}$/\\1/p' | head -n 1)
-[ -n "$project" ] || project=$(basename "$PWD" | tr '[:upper:]' '[:lower:]' | tr -cd 'a-z0-9_-')
-echo "project $project"
-wait $naming
-image_ids() {
-  local name id failed=$scratch/image
-  for name in $(sort -u "$scratch/names"); do
-    id=$(docker image inspect --format '{{.Id}}' "$name" 2>"$failed") || unknown "$failed" || unread 'docker image inspect' "$failed"
-    echo "image $name $id"
-  done
-}
-image_ids >"$scratch/images" & images=$!
-echo "at docker ps"
-ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$project" --filter label=com.docker.compose.oneoff=False 2>"$scratch/docker") || unread 'docker ps' "$scratch/docker"
-if [ -n "$ids" ]; then
+containers() {
+  local ids line pid stat up failed=$scratch/container
+  ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$1" --filter label=com.docker.compose.oneoff=False 2>"$failed") || unread 'docker ps' "$failed"
+  [ -n "$ids" ] || return 0
   # One that was removed meanwhile is not there; the others are told.
-  docker inspect --format ${quote(containerFormat)} $ids 2>"$scratch/docker" >"$scratch/containers" ||
-    unknown "$scratch/docker" || unread 'docker inspect' "$scratch/docker"
+  docker inspect --format ${quote(containerFormat)} $ids 2>"$failed" >"$scratch/containers" ||
+    unknown "$failed" || unread 'docker inspect' "$failed"
   while read -r line; do
     echo "container $(printf '%s' "$line" | base64 -w0)"
     pid=$(printf '%s' "$line" | sed -n 's/.*"Pid":\\([0-9]*\\).*/\\1/p')
@@ -52,10 +34,33 @@ if [ -n "$ids" ]; then
     read -r up _ </proc/uptime
     echo "up $(printf '%s' "$line" | sed -n 's/^{"Id":"\\([0-9a-f]*\\)".*/\\1/p') $(echo "\${stat##*) }" | awk -v up="$up" -v hz="$(getconf CLK_TCK)" '{ printf "%d", up - $20 / hz }')"
   done <"$scratch/containers"
-fi
+}
+images() {
+  local name id failed=$scratch/image
+  for name in $(sort -u "$scratch/names"); do
+    id=$(docker image inspect --format '{{.Id}}' "$name" 2>"$failed") || unknown "$failed" || unread 'docker image inspect' "$failed"
+    echo "image $name $id"
+  done
+}
+# Each call takes a while, so what does not depend on each other is asked at once.
+echo "at docker compose config"
+project=${quote(project ?? '')}
+reading=
+[ -z "$project" ] || { containers "$project" >"$scratch/seen" & reading=$!; }
+${compose} config --images >"$scratch/names" 2>/dev/null & naming=$!
+config=$(${compose} config --format json 2>"$scratch/config") || echo "problem $(base64 -w0 <"$scratch/config")"
+echo "config $(printf '%s' "$config" | base64 -w0)"
+# The name is the first key of the document, two spaces deep.
+[ -n "$project" ] || project=$(printf '%s\\n' "$config" | sed -n 's/^  "name": "\\([a-z0-9_-]*\\)",\\{0,1\\}$/\\1/p' | head -n 1)
+[ -n "$project" ] || project=$(basename "$PWD" | tr '[:upper:]' '[:lower:]' | tr -cd 'a-z0-9_-')
+echo "project $project"
+wait "$naming"
+echo "at docker ps"
+images >"$scratch/found" & finding=$!
+if [ -n "$reading" ]; then wait "$reading"; else containers "$project" >"$scratch/seen"; fi
 echo "at docker image inspect"
-wait $images
-cat "$scratch/images"
+wait "$finding"
+cat "$scratch/seen" "$scratch/found"
 `;
 }
 

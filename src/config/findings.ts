@@ -1,23 +1,39 @@
 import * as z from 'zod';
 import { createRedactor } from '../domain/redaction.ts';
-import { suggestion } from './suggestion.ts';
+import { nearest, suggestion } from './suggestion.ts';
 import type { Finding, Path, YamlSource } from './yaml-source.ts';
 
 type Issue = z.core.$ZodIssue;
 
 /** What zod found wrong, each with its place in the file, what was expected and what was found. */
 export function locate(issues: readonly Issue[], source: YamlSource, schema: z.ZodType): Finding[] {
-  return issues.flatMap((issue) => findingsOf(issue, [], source, schema));
+  const found = issues.flatMap((issue) => findingsOf(issue, [], source, schema));
+  // A key that was mistyped is missing as well, and that is one mistake.
+  const meant = new Set(found.map(({ meant: key }) => key));
+  return found
+    .filter(({ missing }) => missing === undefined || !meant.has(missing))
+    .map(({ line, column, message }) => ({ line, column, message }));
 }
 
-function findingsOf(issue: Issue, base: Path, source: YamlSource, schema: z.ZodType): Finding[] {
+interface LocatedIssue extends Finding {
+  /** The key that is not there. */
+  missing?: string;
+  /** The key that an unknown one was probably meant to be. */
+  meant?: string;
+}
+
+function findingsOf(issue: Issue, base: Path, source: YamlSource, schema: z.ZodType): LocatedIssue[] {
   const path = [...base, ...issue.path];
   if (issue.code === 'unrecognized_keys') {
     const known = keysAt(schema, path);
-    return issue.keys.map((key) => ({
-      ...source.positionOfKey(path, key),
-      message: `${name([...path, key])}: unknown key.${suggestion(key, known) || ` Known are ${known.join(', ')}.`}`,
-    }));
+    return issue.keys.map((key) => {
+      const meant = nearest(key, known);
+      return {
+        ...source.positionOfKey(path, key),
+        message: `${name([...path, key])}: unknown key.${suggestion(key, known) || ` Known are ${known.join(', ')}.`}`,
+        ...(meant === undefined ? {} : { meant: name([...path, meant]) }),
+      };
+    });
   }
   if (issue.code === 'invalid_union') {
     const branch = meantBranch(issue.errors, valueAt(source.value, path));
@@ -33,6 +49,7 @@ function findingsOf(issue: Issue, base: Path, source: YamlSource, schema: z.ZodT
     {
       ...source.positionOf(path, typeof offset === 'number' ? offset : undefined),
       message: `${name(path)}: expected ${expectedOf(issue)}; found ${show(found, path)}`,
+      ...(found === undefined ? { missing: name(path) } : {}),
     },
   ];
 }

@@ -1,5 +1,11 @@
 /** ` Did you mean "hosts"?`, when one of the candidates is a likely slip of the pen away; otherwise ''. */
 export function suggestion(found: string, candidates: Iterable<string>): string {
+  const meant = nearest(found, candidates);
+  return meant === undefined ? '' : ` Did you mean "${meant}"?`;
+}
+
+/** Which of the candidates was probably meant. */
+export function nearest(found: string, candidates: Iterable<string>): string | undefined {
   // Two letters that changed places are two edits.
   const limit = found.length < 4 ? 1 : Math.max(2, Math.floor(found.length / 3));
   let best: { candidate: string; distance: number } | undefined;
@@ -7,7 +13,7 @@ export function suggestion(found: string, candidates: Iterable<string>): string 
     const distance = editDistance(found.toLowerCase(), candidate.toLowerCase());
     if (distance <= limit && (best === undefined || distance < best.distance)) best = { candidate, distance };
   }
-  return best === undefined ? '' : ` Did you mean "${best.candidate}"?`;
+  return best?.candidate;
 }
 
 /** Levenshtein's, by rows. */

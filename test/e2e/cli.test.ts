@@ -152,7 +152,7 @@ describe('dbc, with a real host and a real Temporal', () => {
     await until(() => slow.said().includes('Building images...'), { timeoutMs: 20_000 });
     const busy = await dbc('deploy', 'production', '--commit', commits.first);
     assert.equal(busy.code, 4);
-    assert.match(busy.stderr, new RegExp(`deploys ${commits.slow.slice(0, 7)}; step build on web-1, since`));
+    assert.match(busy.stderr, new RegExp(`deploys ${commits.slow.slice(0, 7)}; step build on web-1, started`));
 
     slow.kill('SIGTERM');
     await until(() => slow.said().includes('The abort is accepted.'), { timeoutMs: 5000 });

@@ -3,7 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { stringify } from 'yaml';
 import * as z from 'zod';
+import { targetInForce } from '../../src/config/in-force.ts';
 import { configFile, loadConfigFile, parseConfig, resolveTarget } from '../../src/config/load.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import { notifyEvents } from '../../src/contracts/target.ts';
@@ -212,7 +214,6 @@ describe('config', () => {
           ok: "stauts < 400"
 `;
     assert.deepEqual(errorsOf(text), [
-      '3:5 targets.production.hosts: expected a list of hosts; found nothing',
       '3:5 targets.production.hots: unknown key. Did you mean "hosts"?',
       '4:25 targets.production.repository.path: expected a path on the host: an absolute path without .. and control characters; found "srv/app"',
       '4:42 targets.production.repository.branch: expected a branch: a name that git check-ref-format accepts; found "-main"',
@@ -384,5 +385,19 @@ describe('config', () => {
     const schema = JSON.stringify(z.toJSONSchema(configSchema, { io: 'input' }));
     assert.match(schema, /"additionalProperties":false/);
     assert.match(schema, /The checkout on the host, absolute/);
+  });
+});
+
+describe('what is in force', () => {
+  it('is said in the words and units of the file, and means the same when it is read again', async () => {
+    const examples = 'examples/automated-trading-platform';
+    for (const file of ['deploy.yaml', 'deploy.commands.yaml']) {
+      const config = await loadConfigFile(`${examples}/${file}`);
+      const said = targetInForce(config, 'production', {});
+      const again = parse(stringify({ targets: { production: said } }));
+      assert.deepEqual(resolveTarget(again, 'production', {}), resolveTarget(config, 'production', {}));
+      assert.doesNotMatch(JSON.stringify(said), /"\w+Ms"|"alias"|"kind"/);
+      assert.match(JSON.stringify(said), /"wait":"15s".*"deadline":"2m"/);
+    }
   });
 });

@@ -71,6 +71,15 @@ describe('a deploy', () => {
     assert.equal(model.host().releases.at(-1)?.sha, oldSha);
   });
 
+  it('begins to verify when the wait is over', async () => {
+    const model = new Model();
+    const { report } = await lab.run(model);
+    const step = (name: string) => report.hosts[0]?.steps.find((each) => each.step === name);
+    const [started, looked] = [step('start')?.finishedAt ?? '', step('verify')?.startedAt ?? ''];
+    assert.ok(Date.parse(looked) - Date.parse(started) >= model.target.waitMs, `${started} ${looked}`);
+    assert.equal(step('wait')?.note, '15s');
+  });
+
   it('does not wait when the target says so', async () => {
     const model = new Model();
     model.target.waitMs = 0;

@@ -6,17 +6,13 @@ export interface ConfigFlags extends OutputFlags {
   config?: string | undefined;
 }
 
-/** `dbc config`: checks deploy.yaml and prints what is in force, defaults filled in. It holds no secrets. */
+/** `dbc config`: checks deploy.yaml and prints what is in force, defaults filled in, as the file would say it. It holds no secrets. */
 export async function config(terminal: Terminal, target: string | undefined, flags: ConfigFlags): Promise<ExitCode> {
-  const { loadConfigFile, resolveTarget } = await import('../../config/load.ts');
+  const { loadConfigFile } = await import('../../config/load.ts');
+  const { targetInForce } = await import('../../config/in-force.ts');
   const file = await loadConfigFile(flags.config ?? defaultConfig);
   const names = target === undefined ? Object.keys(file.targets) : [target];
-  const targets = Object.fromEntries(
-    names.map((name) => {
-      const { name: _, ...rest } = resolveTarget(file, name, process.env);
-      return [name, rest];
-    }),
-  );
+  const targets = Object.fromEntries(names.map((name) => [name, targetInForce(file, name, process.env)]));
   if (terminal.json) {
     terminal.printJson({ targets });
   } else {

@@ -5,7 +5,7 @@ import { shortSha } from '../../domain/sha.ts';
 /** Who is changing the target, what to, at which step, since when. `now` is in epoch milliseconds. */
 export function busyLine(view: DeployView, now: number): string {
   const { target, actor, startedAt, reason, abort } = view;
-  const since = `since ${startedAt} (${formatDuration(now - Date.parse(startedAt))})`;
+  const since = `started ${formatDuration(now - Date.parse(startedAt))} ago`;
   return [
     `${target} is being changed: ${actor} ${doing(view)}`,
     `${where(view)}, ${since}`,

@@ -9,7 +9,7 @@ import { rule } from './plain.ts';
 
 /** How a deploy ended, what every host runs now, and what is to be known about it. */
 export function summary(view: DeployView, c: Colors, link?: string): string[] {
-  const { target, commit, startedAt, finishedAt, failure, abort, warnings } = view;
+  const { target, commit, requested, startedAt, finishedAt, failure, abort, warnings } = view;
   const took = finishedAt ? ` in ${formatDuration(Date.parse(finishedAt) - Date.parse(startedAt))}` : '';
   return [
     rule,
@@ -17,6 +17,8 @@ export function summary(view: DeployView, c: Colors, link?: string): string[] {
     rule,
     `   Target: ${target}${took}`,
     ...(commit ? [`   Commit: ${shortSha(commit)} (${commit})`] : []),
+    // What was refused before it was resolved.
+    ...(!commit && requested ? [`   Commit: ${requested}, as it was asked for`] : []),
     ...view.hosts.map((host) => `   ${host.host}: ${runsNow(host, c)}`),
     ...(abort ? [`   Abort by ${abort.by}: ${abort.reason}${abort.accepted ? '' : ' (it came too late)'}`] : []),
     ...(failure ? failed(failure, c) : []),
