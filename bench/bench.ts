@@ -87,6 +87,13 @@ const contestants: Record<string, () => Promise<number>> = {
   'dbc deploy (no-op)': () => timed(process.execPath, [main, 'deploy', 'bench', '--commit', sha, '--quiet']),
 };
 
+/** One question, the playbook's way and ours, with Temporal left out. */
+const questions: Record<string, () => Promise<number>> = {
+  'ssh host curl': () => timed('ssh', [...sshArguments(host), `curl -fsS ${url}`]),
+  'dbc health --direct': () =>
+    timed(process.execPath, [main, 'health', 'bench', '--direct', '--config', configPath, '--quiet']),
+};
+
 async function timed(command: string, args: string[], input = ''): Promise<number> {
   const began = performance.now();
   const child = spawn(command, args, { env: { ...process.env, ...temporal.env }, timeout: 60_000 });
@@ -114,22 +121,31 @@ const each = (values: number[], digits: number): string =>
 
 const median = (values: number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
-try {
-  const times = new Map(Object.keys(contestants).map((name) => [name, [] as number[]]));
-  // The first of each is a warm-up: connections, caches, and the release that makes the others no-ops.
-  for (const run of Object.values(contestants)) await run();
-  const handshakesBefore = handshakes();
+/** Runs each once to warm up (connections, caches, the release that makes deploys no-ops), then all of them in turn. */
+async function compare(title: string, rivals: Record<string, () => Promise<number>>, warm: () => void): Promise<void> {
+  const times = new Map(Object.keys(rivals).map((name) => [name, [] as number[]]));
+  for (const run of Object.values(rivals)) await run();
+  warm();
   for (let round = 0; round < rounds; round++) {
-    for (const [name, run] of Object.entries(contestants)) times.get(name)?.push(await run());
+    for (const [name, run] of Object.entries(rivals)) times.get(name)?.push(await run());
   }
-  const plain = median(times.get('plain ssh script') ?? []);
-  console.log(`\nA no-op deploy to one host, wait 0, worker warm; median of ${rounds} alternating runs\n`);
-  console.log('| what | median | min | × plain script |\n| --- | --- | --- | --- |');
+  const [first] = times.keys();
+  const plain = median(times.get(first ?? '') ?? []);
+  console.log(`\n${title}; median of ${rounds} alternating runs\n`);
+  console.log(`| what | median | min | × ${first} |\n| --- | --- | --- | --- |`);
   for (const [name, values] of times) {
     console.log(
       `| ${name} | ${median(values).toFixed(2)} s | ${Math.min(...values).toFixed(2)} s | ${(median(values) / plain).toFixed(2)} |`,
     );
   }
+}
+
+try {
+  await compare('One question about one host, without Temporal', questions, () => {});
+  let handshakesBefore = 0;
+  await compare('A no-op deploy to one host, wait 0, worker warm', contestants, () => {
+    handshakesBefore = handshakes();
+  });
   const connection = await Connection.connect({ address: temporal.address });
   const client = new Client({ connection });
   const noop = client.workflow.getHandle(deployWorkflowId('bench'));
