@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { WorkflowType } from '../../src/contracts/temporal.ts';
+import { askDirectly } from '../../worker/direct.ts';
 import { builds, starts } from '../lab/compose-commands.ts';
 import { needs } from '../lab/needs.ts';
 import { assertNoOverlap } from '../lab/trace-lines.ts';
 import { until } from '../lab/until.ts';
 import { startWorkerProcess } from '../lab/worker-process.ts';
 import { type Evidence, evidence } from './evidence.ts';
-import { reportOf, type Stage, startStage, untilStep } from './stage.ts';
+import { reportOf, type Stage, startStage, target, untilStep } from './stage.ts';
 
 const repository = '/home/ubuntu/automated-trading-platform';
 
@@ -70,6 +71,22 @@ describe('a Compose application on a real host', function () {
     const report = await stage.run();
     assert.deepEqual([report.outcome, report.noop], ['succeeded', true]);
     assert.deepEqual((await evidence(stage)).services, before.services);
+  });
+
+  it('shows at any time, and without Temporal, what verify looks at: a service that was stopped too', async () => {
+    const ask = async () => {
+      const asked = { configPath: stage.configPath, env: process.env, log: () => {} };
+      const [answer] = (await askDirectly(asked, target, { ask: 'health' })).answers;
+      const unhealthy = answer?.services?.flatMap(({ service, healthy }) => (healthy ? [] : [service]));
+      return { head: answer?.head, unhealthy, failing: answer?.rules?.filter(({ passed }) => !passed) };
+    };
+    const fine = { head: { sha: good, expected: good }, unhealthy: [], failing: [] };
+    assert.deepEqual(await ask(), fine);
+    const updater = 'automated-trading-platform-market-updater-aws-1';
+    await stage.ec2.docker('stop', updater);
+    assert.deepEqual(await ask(), { ...fine, unhealthy: ['market-updater-aws'] });
+    await stage.ec2.docker('start', updater);
+    await until(async () => (await ask()).unhealthy?.length === 0, { timeoutMs: 30_000, what: 'it is healthy again' });
   });
 
   it('puts the old release back when the new one is not healthy', async () => {

@@ -93,6 +93,7 @@ const config = ({ host, privateKeyPath, knownHostsPath }: Ec2Host): string => `t
           market updater: body.market_updater.status == "PASS" && body.market_updater.last_heartbeat_age_minutes < 5
           market data: body.market_data.stale_symbols == 0 && body.market_data.max_age_minutes < 5
           trade system: body.trade_system.last_check_ok
+          telegram: body.telegram.status == "PASS" || !body.telegram.enabled
           this commit: body.commit == commit
       - name: frontend
         from: worker
