@@ -40,6 +40,8 @@ export interface ObserveOptions {
   brief?: true;
   /** Nothing of what runs: a question about the checkout, or the public view. */
   services?: false;
+  /** Not which images the compose files name: whoever knows the images that have to run need not ask. */
+  images?: false;
   /** More to read in the same call. */
   more?: string;
   signal?: AbortSignal;
@@ -75,7 +77,7 @@ export async function observe(
     options.more ?? '',
     headScript(options.saved),
     options.brief ? '' : checkoutScript(task.target.repository),
-    options.services === false ? '' : runtime.observe(options.project),
+    options.services === false ? '' : runtime.observe(options.project, options.images),
     answersScript(onHost),
     'echo "read all"\n',
   ].join('');

@@ -90,6 +90,7 @@ export async function verify({ program, secrets }: Deps, input: VerifyInput, run
       commit: sha,
       send: underLease(program, input),
       brief: true,
+      ...(images.length > 0 ? { images: false } : {}),
       signal: run.signal,
       project,
     });

@@ -13,10 +13,10 @@ const containerFormat =
 
 /**
  * A reading of what Compose runs: `config` (its own view of the files), `container` and `up` for each container of the
- * project, `image NAME ID` for each image that the files name. Ages come from the kernel's process table, because the
+ * project, and unless nobody needs them `image NAME ID` for each image that the files name. Ages come from the kernel's process table, because the
  * host's wall clock may jump.
  */
-export function observeScript(compose: string, project: string | undefined): string {
+export function observeScript(compose: string, project: string | undefined, withImages: boolean): string {
   return `unread() { echo "unread $(printf '%s failed: %s' "$1" "$(head -c 500 "$2")" | base64 -w0)"; }
 # An answer too: it is not there. A socket that is not there is none.
 unknown() { grep -qiE 'no such (image|container|object)' "$1"; }
@@ -47,7 +47,7 @@ echo "at docker compose config"
 project=${quote(project ?? '')}
 reading=
 [ -z "$project" ] || { containers "$project" >"$scratch/seen" & reading=$!; }
-${compose} config --images >"$scratch/names" 2>/dev/null & naming=$!
+${withImages ? `${compose} config --images 2>/dev/null` : ':'} >"$scratch/names" & naming=$!
 config=$(${compose} config --format json 2>"$scratch/config") || echo "problem $(base64 -w0 <"$scratch/config")"
 echo "config $(printf '%s' "$config" | base64 -w0)"
 # The name is the first key of the document, two spaces deep.

@@ -20,7 +20,7 @@ import type {
 export function composeRuntime(config: ComposeRuntimeConfig): Runtime {
   const compose = (project: string | undefined): string => quoteAll(composeWords(config, project));
   return {
-    observe: (project) => observeScript(compose(project), project ?? config.project),
+    observe: (project, images = true) => observeScript(compose(project), project ?? config.project, images),
     parse: parseObservation,
     build: (context) => build(config, compose(context.project), context),
     // An image that is gone again is not built here: nobody would know that it is ours.
@@ -77,24 +77,27 @@ const snapshotTag = (project: string | undefined, service: string, deploy: strin
 
 function build(config: ComposeRuntimeConfig, compose: string, context: BuildContext): string {
   const before = composeOf(context.snapshot);
-  const keep = [
-    ...before.images.map(({ service, id }) => [id, snapshotTag(context.project, service, context.deploy, 'image')]),
-    ...before.containers.map(({ service, imageId }) => [
-      imageId,
-      snapshotTag(context.project, service, context.deploy, 'run'),
-    ]),
-  ];
+  // One name keeps an image, and most often what runs is what its name stands for.
+  const keep = new Map([
+    ...before.containers.map(
+      ({ service, imageId }) => [imageId, snapshotTag(context.project, service, context.deploy, 'run')] as const,
+    ),
+    ...before.images.map(
+      ({ service, id }) => [id, snapshotTag(context.project, service, context.deploy, 'image')] as const,
+    ),
+  ]);
   const lines = [
     environment(context),
     // An image whose container still runs may have been deleted; then restore has to rebuild it.
-    ...keep.map(([id = '', tag = '']) => `docker tag ${quoteAll([id, tag])} || echo ${quote(`not kept: ${tag}`)}\n`),
+    ...[...keep].map(([id, tag]) => `docker tag ${quoteAll([id, tag])} || echo ${quote(`not kept: ${tag}`)}\n`),
   ];
   if (context.retained.length > 0) {
     const there = context.retained.map(({ id }) => quote(id)).join(' ');
     lines.push(`if docker image inspect ${there} >/dev/null 2>&1; then
 ${context.retained.map(({ id, name }) => `  docker tag ${quoteAll([id, name])}`).join('\n')}
   echo reused >&3
-  ${noteBuilt(compose, context)}  exit 0
+  printf '%s\\n' ${there} | ${note(context.deploy, 'built')}
+  exit 0
 fi
 echo "The release's images are not all there any more: building again"
 `);

@@ -29,8 +29,12 @@ export interface Expected {
  * (`build`, `start`, …) or as readings (`observe`).
  */
 export interface Runtime {
-  /** Lines that {@link parse} understands. Changes nothing. */
-  observe(project: string | undefined): string;
+  /**
+   * Lines that {@link parse} understands. Changes nothing.
+   *
+   * @param images whether it is asked which images the files name by now; default: it is
+   */
+  observe(project: string | undefined, images?: boolean): string;
   parse(output: string): RuntimeState;
   /** Keeps what runs now under names of our own, then builds. Services still run the old release. */
   build(context: BuildContext): string;
