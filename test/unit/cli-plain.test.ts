@@ -162,6 +162,11 @@ describe('the summary', () => {
     }
   });
 
+  it('names a commit that was refused as it was asked for', () => {
+    const { commit: _, ...refused } = report({ outcome: 'not-applied', requested: 'beef123' });
+    assert.match(summary(refused, plain).join('\n'), /Commit: beef123, as it was asked for/);
+  });
+
   it('claims neither a restore nor a verification that there was not', () => {
     const lost = host({ steps: [{ step: 'restore', state: 'failed' }] });
     assert.match(lines({ outcome: 'needs-operator', hosts: [lost] }), /not known what it runs/);
