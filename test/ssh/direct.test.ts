@@ -41,7 +41,8 @@ describe('a reading command with --direct, while Temporal is down', function () 
       commands: { start: 'true', stop: 'true', status: 'echo all services run', logs: 'echo "a line of $DBC_SERVICE"' },
       health: [rule('host'), rule('worker')],
     };
-    writeFileSync(config, JSON.stringify({ targets: { production } }));
+    const { commands: _, ...compose } = production;
+    writeFileSync(config, JSON.stringify({ targets: { production, compose } }));
   });
   after(async () => {
     web?.close().closeAllConnections();
@@ -111,6 +112,13 @@ describe('a reading command with --direct, while Temporal is down', function () 
     } finally {
       rmSync(join(releases, 'd.json'));
     }
+  });
+
+  it('takes services that cannot be read for no healthy ones', async () => {
+    // There is no compose file, or not even Docker.
+    const { code, stdout } = await direct('services', 'compose');
+    assert.equal(code, 1);
+    assert.match(stdout, /✗ {2}compose {2}unknown {2}\S/);
   });
 
   it('tells a host that cannot be reached, and an unknown target, as it does with Temporal', async () => {
