@@ -73,7 +73,7 @@ describe('a Compose application on a real host', function () {
     assert.deepEqual((await evidence(stage)).services, before.services);
   });
 
-  it('shows at any time, and without Temporal, what verify looks at: a service that was stopped too', async () => {
+  it('shows at any time, and without Temporal, what verify looks at: a service that was killed too', async () => {
     const ask = async () => {
       const asked = { configPath: stage.configPath, env: process.env, log: () => {} };
       const [answer] = (await askDirectly(asked, target, { ask: 'health' })).answers;
@@ -83,7 +83,7 @@ describe('a Compose application on a real host', function () {
     const fine = { head: { sha: good, expected: good }, unhealthy: [], failing: [] };
     assert.deepEqual(await ask(), fine);
     const updater = 'automated-trading-platform-market-updater-aws-1';
-    await stage.ec2.docker('stop', updater);
+    await stage.ec2.docker('kill', updater);
     assert.deepEqual(await ask(), { ...fine, unhealthy: ['market-updater-aws'] });
     await stage.ec2.docker('start', updater);
     await until(async () => (await ask()).unhealthy?.length === 0, { timeoutMs: 30_000, what: 'it is healthy again' });
