@@ -4,6 +4,7 @@ import type { HealthRule } from '../src/contracts/target.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import { type Observation, type ObserveOptions, observe } from './observe.ts';
 import type { AskRun } from './run.ts';
+import { leaseState } from './ssh/lease.ts';
 import { parseStateFiles, type StateFiles } from './state-files.ts';
 
 // The playbook's quick reference: each reading is one remote command.
@@ -51,8 +52,9 @@ export async function health(
     const { now } = await observeWithRecords(deps, input, { ...options, services: false });
     return { rules: now.rules };
   }
-  const { now, records } = await observeWithRecords(deps, input, options);
-  const expected = records.releases.at(-1)?.sha;
+  const { now, records, deploying } = await observeWithRecords(deps, input, options);
+  // While a deploy is at work, what is checked out is on its way to being a release, or back.
+  const expected = deploying ? undefined : records.releases.at(-1)?.sha;
   return {
     head: { sha: now.head, ...(expected === undefined ? {} : { expected }) },
     services: servicesOf(input, now),
@@ -67,20 +69,22 @@ function servicesOf({ target }: AskInput, { state }: Observation): ServiceView[]
   return [{ service: target.runtime.kind, state: 'unknown', healthy: false, note: state.problem }, ...judged];
 }
 
-/** An observation, and what earlier deploys left, in one call. */
+/** An observation, what earlier deploys left, and whether one is at work, in one call. */
 async function observeWithRecords(
   { program, secrets }: Deps,
   input: AskInput,
   options: ObserveOptions,
-): Promise<{ now: Observation; records: StateFiles }> {
+): Promise<{ now: Observation; records: StateFiles; deploying: boolean }> {
   let records: StateFiles | undefined;
+  let deploying = false;
   const now = await observe(program, secrets, runtimeFor(input.target.runtime), input, {
     ...options,
     send: async (call) => {
-      const answer = await program.call(input, { ...call, then: [['overview']] });
+      const answer = await program.call(input, { ...call, then: [['overview'], ['lease']] });
       records = parseStateFiles(answer);
+      deploying = leaseState(answer).holder?.kind === 'deploy';
       return answer;
     },
   });
-  return { now, records: records as StateFiles };
+  return { now, records: records as StateFiles, deploying };
 }

@@ -237,7 +237,7 @@ export interface Answer {
   host: string;
   address: string;
   gitState?: GitState;
-  /** Of `health`: the commit that is checked out, and that of the last release, which it should be. */
+  /** Of `health`: the commit that is checked out, and that of the last release, which it should be unless a deploy is at work. */
   head?: { sha: string; expected?: string };
   services?: ServiceView[];
   rules?: RuleView[];

@@ -53,6 +53,9 @@ const expected: Record<string, Expected> = {
   'unknown-name': { host: /\(6\)/, worker: /(ENOTFOUND|EAI_AGAIN)/ },
 };
 
+/** Those that only the timeout ends. */
+const neverWhole = new Set(['silence', 'slow-drip']);
+
 describe('a health URL that answers', () => {
   let host: SshHost;
   let server: BadServer;
@@ -75,7 +78,7 @@ describe('a health URL that answers', () => {
     };
     const rules = Object.entries(urls).flatMap(([name, url]) =>
       ['host', 'worker'].map((from) => ({
-        ...{ name: `${from} ${name}`, url, from, timeout: '1500ms' },
+        ...{ name: `${from} ${name}`, url, from, timeout: neverWhole.has(name) ? '1500ms' : '20s' },
         expect: { holds: 'status == 200 && body.age < 5' },
       })),
     );
@@ -117,7 +120,7 @@ describe('a health URL that answers', () => {
 
   it('takes no longer and no more memory than its limits, whatever is sent', () => {
     assert.equal(views.size, 2 * Object.keys(expected).length);
-    assert.ok(tookMs < 10_000, `${tookMs} ms`);
+    assert.ok(tookMs < 20_000, `${tookMs} ms`);
     assert.ok(memoryMb < 150, `${memoryMb} MB`);
   });
 });

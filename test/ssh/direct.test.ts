@@ -77,7 +77,7 @@ describe('a reading command with --direct, while Temporal is down', function () 
       direct('health', 'production', '--local'),
       direct('health', 'production', '--public'),
     ]);
-    const git = ['Git state:', `   ✓  HEAD is ${head.slice(0, 7)} (${head}), and no release is recorded`, ''];
+    const git = ['Git state:', `   ✓  HEAD is ${head.slice(0, 7)} (${head}), with no release to compare it with`, ''];
     const services = ['Service status:', '   ✓  status  running  all services run', ''];
     const rule = (from: string, wide = '') => `   ✓  ${from}: passes${wide}  PASS  body.status = "PASS"`;
     const lines = ({ stdout }: { stdout: string }) => stdout.trimEnd().split('\n');

@@ -39,7 +39,7 @@ function headLine(head: NonNullable<Answer['head']>, c: Colors): string {
   const { sha, expected } = head;
   const at = `HEAD is ${shortSha(sha)} (${sha})`;
   if (isMoved(head)) return `   ${c.red('✗')}  ${at}, expected ${shortSha(expected ?? '')}, the last release`;
-  return `   ${c.green('✓')}  ${at}, ${expected === undefined ? 'and no release is recorded' : 'the last release'}`;
+  return `   ${c.green('✓')}  ${at}, ${expected === undefined ? 'with no release to compare it with' : 'the last release'}`;
 }
 
 const isMoved = (head: Answer['head']): boolean => head?.expected !== undefined && head.expected !== head.sha;
