@@ -21,7 +21,7 @@ describe('a release that is not healthy at first', function () {
   before(async () => {
     stage = await startStage();
     const config = readFileSync(stage.configPath, 'utf8').replace('deadline: 20s', 'deadline: 8s');
-    writeFileSync(stage.configPath, config.replace('recovery: 0', 'recovery: 20s'));
+    writeFileSync(stage.configPath, config.replace('recovery: 0', 'recovery: 40s'));
     running = stage.origin.first;
     const { outcome, failure, hosts } = await stage.run();
     assert.deepEqual([outcome, hosts[0]?.recovery], ['succeeded', undefined], JSON.stringify(failure));
@@ -44,7 +44,7 @@ describe('a release that is not healthy at first', function () {
     const handle = await stage.start();
     await started.reached();
     // By another way than the deploy's, which is traced.
-    await stage.ec2.sh(`runuser -u ubuntu -- bash -c ${quote(command)}`);
+    await stage.ec2.sh(`runuser -u ubuntu -- env HOME=/home/ubuntu bash -c ${quote(command)}`);
     started.open();
     const report = await reportOf(handle);
     const [host] = report.hosts;
@@ -93,7 +93,7 @@ describe('a release that is not healthy at first', function () {
   it('is deployed when its database is restarted, and the backend not before that is healthy', async () => {
     const backend = stage.ec2.gates.hold('docker compose .* restart backend-aws');
     const deploy = deployDisturbedBy(`docker stop ${container('backend-aws')} ${container('db')}`);
-    await Promise.race([backend.reached(), deploy]);
+    await Promise.race([backend.reached(120_000), deploy]);
     assert.equal(await stage.onHost(`docker inspect -f '{{.State.Health.Status}}' ${container('db')}`), 'healthy');
     backend.open();
     const { report, host } = await deploy;
