@@ -3,10 +3,10 @@ import { DeployError } from '../src/domain/deploy-error.ts';
 import { serviceName } from '../src/domain/names.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import { diagnoseNow } from './diagnose.ts';
+import { checkEnv } from './env-check.ts';
 import { look } from './inspect.ts';
 import { unsetSecrets } from './notify.ts';
 import { observe } from './observe.ts';
-import { judgePreflight } from './preflight.ts';
 import type { Run } from './run.ts';
 import { describeHolder, dropLease, leaseState } from './ssh/lease.ts';
 import { parseStateFiles } from './state-files.ts';
@@ -29,7 +29,10 @@ async function answerOf(deps: Deps, input: AskInput, run: Run): Promise<Partial<
   const { question } = input;
   switch (question.ask) {
     case 'git-state': {
-      const [now, state] = await Promise.all([look(deps, input, run.signal), overview(deps, input)]);
+      const [now, state] = await Promise.all([
+        observe(program, secrets, runtime, input, { rules: [], signal: run.signal }),
+        overview(deps, input),
+      ]);
       const release = state.releases.at(-1);
       const { head, subject, branch, remoteUrl, manualChanges, untracked } = now;
       return {
@@ -64,16 +67,18 @@ async function answerOf(deps: Deps, input: AskInput, run: Run): Promise<Partial<
     }
     case 'doctor': {
       const dead = await endDeadHolder(deps, input);
-      const now = await look(deps, input, run.signal);
-      const findings = judgePreflight(input, now, secrets.envOf(input));
-      findings.warnings.push(...dead, ...(await sweepLeftovers(deps, input, now)));
-      findings.warnings.push(...unsetSecrets(input.target, deps.env));
-      return { findings };
+      const { now, findings } = await look(deps, input, { thorough: true, signal: run.signal });
+      const warn = (about: string) => (message: string) => ({ level: 'warning', about, message }) as const;
+      const left = [...dead, ...(await sweepLeftovers(deps, input, now))].map(warn('leftovers'));
+      const unset = unsetSecrets(input.target, deps.env).map(warn('notifications'));
+      return { findings: [...findings, ...left, ...unset] };
     }
     case 'diagnose': {
       const diagnosis = await diagnoseNow(deps, input, run);
       return diagnosis === undefined ? {} : { diagnosis };
     }
+    case 'env-check':
+      return { env: await checkEnv(deps, input, run.signal) };
     case 'logs': {
       const { service } = question;
       const script = runtime.logs(service === undefined ? undefined : serviceName(service), question.lines);

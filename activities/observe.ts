@@ -38,8 +38,8 @@ export interface ObserveOptions {
   saved?: string;
   /** Of the checkout only HEAD and its branch; nothing of what was changed in it. */
   brief?: true;
-  /** More to read in the same call. */
-  more?: string;
+  /** More to read in the same call: before everything else, and after it. */
+  more?: { begin: string; end: string };
   signal?: AbortSignal;
   rules?: HealthRule[];
   /** How the reading is sent. Default: as a call of its own. */
@@ -70,10 +70,11 @@ export async function observe(
     scratch,
     // The health URLs are asked while the rest is read.
     askScript(onHost),
-    options.more ?? '',
+    options.more?.begin ?? '',
     headScript(options.saved),
     options.brief ? '' : checkoutScript(task.target.repository),
     runtime.observe(options.project),
+    options.more?.end ?? '',
     answersScript(onHost),
     'echo "read all"\n',
   ].join('');

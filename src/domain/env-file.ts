@@ -1,8 +1,6 @@
-import { ErrorType } from '../contracts/errors.ts';
 import type { EnvConfig } from '../contracts/target.ts';
 import type { CelProblem } from './cel.ts';
 import { celEnvironment, celProblem, isMissingKey, problemOf } from './cel.ts';
-import { DeployError } from './deploy-error.ts';
 import { expandVariables, unescapeValue } from './env-value.ts';
 
 export interface EnvFileProblem {
@@ -27,6 +25,12 @@ export function envFileProblems(text: string): EnvFileProblem[] {
   return read(text).problems;
 }
 
+/** Which variables the file sets more than once; the last one counts. */
+export function duplicateVariables(text: string): string[] {
+  const { names } = read(text);
+  return [...new Set(names.filter((name, index) => names.indexOf(name) < index))];
+}
+
 export interface EnvFinding {
   /** The variable, or the condition that could not be evaluated. */
   name: string;
@@ -39,17 +43,23 @@ export interface EnvFinding {
 export function missingVariables(env: ReadonlyMap<string, string>, config: EnvConfig): EnvFinding[] {
   const findings = config.required.flatMap((name) => finding(env, name, 'error', ''));
   for (const { if: condition, then, level } of config.requiredWhen) {
-    try {
-      if (conditions.evaluate(condition, { env: new Map(env) }) !== true) continue;
-    } catch (error) {
-      if (isMissingKey(error)) continue;
-      // Of a conversion that fails, cel-js's message may quote the value.
+    const holds = conditionHolds(env, condition);
+    if (holds === undefined) {
       findings.push({ name: condition, level: 'warning', message: `the condition ${condition} cannot be evaluated` });
-      continue;
+    } else if (holds) {
+      findings.push(...then.flatMap((name) => finding(env, name, level, `, which is required when ${condition}`)));
     }
-    findings.push(...then.flatMap((name) => finding(env, name, level, `, which is required when ${condition}`)));
   }
   return findings;
+}
+
+/** Undefined: it cannot be evaluated. Why is not told, as cel-js's message of a conversion that fails may quote the value. */
+export function conditionHolds(env: ReadonlyMap<string, string>, condition: string): boolean | undefined {
+  try {
+    return conditions.evaluate(condition, { env: new Map(env) }) === true;
+  } catch (error) {
+    return isMissingKey(error) ? false : undefined;
+  }
 }
 
 /** What is wrong with a condition over `env`, or undefined. */
@@ -68,24 +78,21 @@ function finding(
   return [{ name, level, message: `${name} is ${value === undefined ? 'not set' : 'empty'}${reason}` }];
 }
 
-/** Throws the first problem of the file as PreflightFailed. `file` is its name, for the message. */
-export function assertEnvFile(text: string, file: string): void {
-  const [problem] = envFileProblems(text);
-  if (problem === undefined) return;
-  throw new DeployError(
-    ErrorType.PreflightFailed,
-    `expected a file that Docker Compose can read, found in ${file}, line ${problem.line}: ${problem.message}`,
-    { hint: `Correct line ${problem.line} of ${file} on the host.` },
-  );
-}
-
 /** The name in front of a value: letters of any language, as Compose allows them. A colon separates as well as `=`. */
 const statement = /^(?:export\s+)?([\p{L}\p{N}_.\-[\] \t]*?)\s*(?:([=:])\s*|$)/u;
 
-function read(source: string): { values: Map<string, string>; problems: EnvFileProblem[] } {
+interface EnvFile {
+  values: Map<string, string>;
+  problems: EnvFileProblem[];
+  /** In the file's order, one that is set again included. */
+  names: string[];
+}
+
+function read(source: string): EnvFile {
   const text = source.replace(/^\ufeff/, '');
   const values = new Map<string, string>();
   const problems: EnvFileProblem[] = [];
+  const names: string[] = [];
   let at = 0;
   const refuse = (message: string): void => {
     problems.push({ line: text.slice(0, at).split('\n').length, message });
@@ -94,7 +101,7 @@ function read(source: string): { values: Map<string, string>; problems: EnvFileP
 
   for (;;) {
     at += /^(?:\s|#[^\n]*)*/.exec(text.slice(at))?.[0].length ?? 0;
-    if (at >= text.length) return { values, problems };
+    if (at >= text.length) return { values, problems, names };
     const line = restOfLine(at);
     const [start = '', name = '', separator] = statement.exec(line) ?? [];
     if (start === '' || /\s/.test(name)) {
@@ -108,6 +115,7 @@ function read(source: string): { values: Map<string, string>; problems: EnvFileP
       at += line.length;
       continue;
     }
+    names.push(name);
     const value = valueAt(text, at + start.length);
     if (value.problem !== undefined) refuse(`${name}: ${value.problem}`);
     try {
