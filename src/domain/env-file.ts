@@ -78,8 +78,15 @@ function finding(
   return [{ name, level, message: `${name} is ${value === undefined ? 'not set' : 'empty'}${reason}` }];
 }
 
-/** The name in front of a value: letters of any language, as Compose allows them. A colon separates as well as `=`. */
-const statement = /^(?:export\s+)?([\p{L}\p{N}_.\-[\] \t]*?)\s*(?:([=:])\s*|$)/u;
+/** What Compose, which is written in Go, takes for space: with line breaks, and within a line. */
+const space = /[\t\n\v\f\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/.source;
+const blank = /[\t\v\f\r \u0085\u00a0]/.source;
+const beforeStatement = new RegExp(`^(?:${space}|#[^\\n]*)*`);
+const exported = /^export[\t\n\f\r ]+/;
+const blanks = new RegExp(`^${blank}*`);
+const trailingSpace = new RegExp(`${space}+$`);
+/** A name, of letters of any language, as far as `=`, the colon of YAML, or the end of the line. */
+const statement = new RegExp(`^((?:[\\p{L}\\p{N}_.\\-[\\]]|${blank})*)([=:\\n]|$)`, 'u');
 
 interface EnvFile {
   values: Map<string, string>;
@@ -97,32 +104,44 @@ function read(source: string): EnvFile {
   const refuse = (message: string): void => {
     problems.push({ line: text.slice(0, at).split('\n').length, message });
   };
-  const restOfLine = (from: number): string => (/^[^\n]*/.exec(text.slice(from))?.[0] ?? '').replace(/\r$/, '');
+  const skip = (what: RegExp): void => {
+    at += what.exec(text.slice(at))?.[0].length ?? 0;
+  };
 
   for (;;) {
-    at += /^(?:\s|#[^\n]*)*/.exec(text.slice(at))?.[0].length ?? 0;
+    skip(beforeStatement);
     if (at >= text.length) return { values, problems, names };
-    const line = restOfLine(at);
-    const [start = '', name = '', separator] = statement.exec(line) ?? [];
-    if (start === '' || /\s/.test(name)) {
+    if (exported.test(text.slice(at))) {
+      at += 'export'.length;
+      skip(blanks);
+    }
+    const rest = text.slice(at);
+    const [all = '', raw = '', end] = statement.exec(rest) ?? [];
+    const name = raw.replace(trailingSpace, '');
+    if (rest === '' || end === undefined || name.includes(' ')) {
       refuse('expected NAME=value');
       // A line that was meant to go on from the one before: part of some secret, perhaps.
-      values.set(`line ${problems.at(-1)?.line}`, line);
+      const line = /^[^\n]*/.exec(rest)?.[0] ?? '';
+      values.set(`line ${problems.at(-1)?.line}`, line.replace(/\r$/, ''));
       at += line.length;
       continue;
     }
-    if (separator === undefined) {
-      at += line.length;
+    if (end === '\n') {
+      at += all.length;
       continue;
     }
-    names.push(name);
-    const value = valueAt(text, at + start.length);
-    if (value.problem !== undefined) refuse(`${name}: ${value.problem}`);
+    // What stands at the very end without a separator, Compose takes for the value of a variable without a name.
+    const variable = end === '' ? '' : name;
+    names.push(variable);
+    if (end !== '') at += all.length;
+    skip(blanks);
+    const value = valueAt(text, at);
+    if (value.problem !== undefined) refuse(`${variable}: ${value.problem}`);
     try {
-      values.set(name, value.expand ? expandVariables(value.text, values) : value.text);
+      values.set(variable, value.expand ? expandVariables(value.text, values) : value.text);
     } catch (error) {
-      refuse(`${name}: ${problemOf(error).message}`);
-      values.set(name, value.text);
+      refuse(`${variable}: ${problemOf(error).message}`);
+      values.set(variable, value.text);
     }
     at = value.end;
   }
@@ -141,10 +160,15 @@ function valueAt(text: string, at: number): RawValue {
     const [all, double, single] = quoted;
     const end = at + all.length;
     if (double !== undefined) return { text: unescapeValue(double), expand: true, end };
-    return { text: (single ?? '').replaceAll("\\'", "'"), expand: false, end };
+    return {
+      text: (single ?? '').replaceAll(/\\([\\'])/g, (pair, what) => (what === "'" ? what : pair)),
+      expand: false,
+      end,
+    };
   }
   const line = /^[^\n]*/.exec(text.slice(at))?.[0] ?? '';
   const end = at + line.length;
   if (/^["']/.test(line)) return { text: line.trim(), expand: false, end, problem: 'its quote is never closed' };
-  return { text: line.replace(/ #.*$/, '').trim(), expand: true, end };
+  const [value = ''] = line.split(' #', 1);
+  return { text: value.replace(trailingSpace, ''), expand: true, end };
 }
