@@ -3,9 +3,9 @@ import { DeployError } from '../src/domain/deploy-error.ts';
 import { serviceName } from '../src/domain/names.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import { diagnoseNow } from './diagnose.ts';
+import { checkEnv } from './env-check.ts';
 import { look } from './inspect.ts';
 import { unsetSecrets } from './notify.ts';
-import { judgePreflight } from './preflight.ts';
 import { gitState, health, services } from './readings.ts';
 import type { AskRun } from './run.ts';
 import { describeHolder, dropLease, leaseState } from './ssh/lease.ts';
@@ -24,7 +24,7 @@ export async function answer(deps: Deps, input: AskInput, run: AskRun): Promise<
 }
 
 async function answerOf(deps: Deps, input: AskInput, run: AskRun): Promise<Partial<Answer>> {
-  const { program, secrets } = deps;
+  const { program } = deps;
   const runtime = runtimeFor(input.target.runtime);
   const { question } = input;
   switch (question.ask) {
@@ -43,16 +43,18 @@ async function answerOf(deps: Deps, input: AskInput, run: AskRun): Promise<Parti
     }
     case 'doctor': {
       const dead = await endDeadHolder(deps, input);
-      const now = await look(deps, input, run.signal);
-      const findings = judgePreflight(input, now, secrets.envOf(input));
-      findings.warnings.push(...dead, ...(await sweepLeftovers(deps, input, now)));
-      findings.warnings.push(...unsetSecrets(input.target, deps.env));
-      return { findings };
+      const { now, findings } = await look(deps, input, { thorough: true, signal: run.signal });
+      const warn = (about: string) => (message: string) => ({ level: 'warning', about, message }) as const;
+      const left = [...dead, ...(await sweepLeftovers(deps, input, now))].map(warn('leftovers'));
+      const unset = unsetSecrets(input.target, deps.env).map(warn('notifications'));
+      return { findings: [...findings, ...left, ...unset] };
     }
     case 'diagnose': {
       const diagnosis = await diagnoseNow(deps, input, run);
       return diagnosis === undefined ? {} : { diagnosis };
     }
+    case 'env-check':
+      return { env: await checkEnv(deps, input, run.signal) };
     case 'logs': {
       const { service } = question;
       const script = runtime.logs(service === undefined ? undefined : serviceName(service), question.lines);

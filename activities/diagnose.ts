@@ -70,7 +70,7 @@ async function read(
     signal,
     project: task.project,
     ...(task.sha === undefined ? {} : { commit: task.sha }),
-    more: collectScript(task, runtime, task.project),
+    more: { begin: collectScript(task, runtime, task.project), end: '' },
     send: async (call) => {
       const answer = await send(call);
       output = answer.output;

@@ -197,8 +197,10 @@ elif ! sha=$(git rev-parse --quiet --verify "$want^{commit}") || [ "$sha" != "$w
 fi
 echo "sha $sha"
 echo "subject $(git log -1 --format=%s "$sha")"
-if git merge-base --is-ancestor "$sha" "$tip"; then echo "allowed branch"
-elif git rev-parse --quiet --verify "refs/dbc/releases/$sha" >/dev/null; then echo "allowed release"; fi
+allowed=
+if git merge-base --is-ancestor "$sha" "$tip"; then allowed=branch
+elif git rev-parse --quiet --verify "refs/dbc/releases/$sha" >/dev/null; then allowed=release; fi
+if [ -n "$allowed" ]; then echo "allowed $allowed"; fi
 if git grep --quiet filter=lfs "$sha" -- ':(glob)**/.gitattributes' && [ -z "$(git config filter.lfs.process || git config filter.lfs.smudge)" ]; then echo "lfs missing"; fi
 if [ "$sha" != "$(git rev-parse --quiet --verify HEAD)" ]; then overwritten "$sha" | sed -n '1,20s/^/conflict /p'; fi
 `;

@@ -1,12 +1,15 @@
+import { setTimeout } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import type { HostTask, InspectInput, Inspection, LeasedTask } from '../src/contracts/activities.ts';
 import type { LeaseHolder, Snapshot } from '../src/contracts/host.ts';
+import type { Finding } from '../src/contracts/preflight.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
 import { isHalfChanged } from '../src/domain/leftover.ts';
 import { shortSha } from '../src/domain/sha.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import { type Observation, type ObserveOptions, observe } from './observe.ts';
-import { judgePreflight, preflightScript } from './preflight.ts';
+import { judgePreflight, lineOf, preflightScripts } from './preflight/preflight.ts';
+import { askPublicPorts, judgePublicPorts } from './preflight/public-ports.ts';
 import type { Run } from './run.ts';
 import { refuseLostLease, type TakenLease, takeLease } from './ssh/lease.ts';
 import { adoptedNotes, base64, parseStateFiles, type StateFiles, snapshotPath } from './state-files.ts';
@@ -17,7 +20,7 @@ import { adoptedNotes, base64, parseStateFiles, type StateFiles, snapshotPath } 
  * @throws DeployError HostBusy, PreflightFailed with every finding; the workflow then gives the lease back
  */
 export async function inspect(deps: Deps, input: InspectInput, run: Run): Promise<Inspection> {
-  const { taken, now } = await takeAndLook(deps, input, run);
+  const { taken, now, findings } = await takeAndLook(deps, input, run);
   const task: LeasedTask = { ...input, number: taken.number };
   const state = parseStateFiles(taken.answer);
   const warnings: string[] = [];
@@ -27,18 +30,20 @@ export async function inspect(deps: Deps, input: InspectInput, run: Run): Promis
   for (const { value } of taken.answer.lines.filter(({ key }) => key === 'ending')) {
     warnings.push(`ended the remote command ${value} that it had left running`);
   }
-  const findings = judgePreflight(input, now, deps.secrets.envOf(input));
+  const lines = (level: Finding['level']) => findings.filter((each) => each.level === level).map(lineOf);
   // With a snapshot of its own, this deploy was let in before, and may itself have changed what it looks at.
   if (state.snapshots.has(input.deploy)) {
-    warnings.push(...findings.errors);
-  } else if (findings.errors.length > 0) {
+    warnings.push(...lines('error'));
+  } else if (lines('error').length > 0) {
     throw new DeployError(
       'PreflightFailed',
-      `${input.host.alias} is not fit for a deploy:\n${findings.errors.map((each) => `  - ${each}`).join('\n')}`,
+      `${input.host.alias} is not fit for a deploy:\n${lines('error')
+        .map((each) => `  - ${each}`)
+        .join('\n')}`,
       { hint: `Nothing was changed. Look again with \`dbc doctor ${input.target.name}\`.` },
     );
   }
-  warnings.push(...findings.warnings);
+  warnings.push(...lines('warning'));
   const runtime = runtimeFor(input.target.runtime);
   const services = runtime.judge(now.state, { reference: now.state.runtime, images: [] });
   const { snapshot, adoptedFrom } = await keepSnapshot(
@@ -77,28 +82,41 @@ const isIntact = ({ runtime, manualChanges, baseline }: Snapshot): boolean =>
 async function takeAndLook(deps: Deps, input: InspectInput, run: Run) {
   const { program, askHolder } = deps;
   let taken: TakenLease | undefined;
-  const now = await look(deps, input, run.signal, async (call) => {
+  const { now, findings } = await look(deps, input, { thorough: false, signal: run.signal }, async (call) => {
     taken = await takeLease(program, input, holderOf(deps, input), askHolder, input.forceTakeover, call);
     return taken.answer;
   });
-  return { taken: taken as TakenLease, now };
+  return { taken: taken as TakenLease, now, findings: await lookAgain(deps, input, run, findings) };
 }
 
-/** A host as `inspect` and `doctor` see it. */
+/** Docker lets go of a stopped container's ports a moment after it calls it stopped. */
+async function lookAgain(deps: Deps, input: InspectInput, { signal }: Run, findings: Finding[]): Promise<Finding[]> {
+  if (!findings.some(({ level, about }) => level === 'error' && about.startsWith('port '))) return findings;
+  await setTimeout(1000, undefined, { signal });
+  return (await look(deps, input, { thorough: false, signal })).findings;
+}
+
+/** A host as `inspect` and `doctor` see it, and what of it does not fit a deploy. */
 export async function look(
   deps: Deps,
   task: HostTask,
-  signal?: AbortSignal,
+  { thorough, signal }: { thorough: boolean; signal: AbortSignal },
   send?: ObserveOptions['send'],
-): Promise<Observation> {
+): Promise<{ now: Observation; findings: Finding[] }> {
   const { program, secrets } = deps;
   const runtime = runtimeFor(task.target.runtime);
-  const more = preflightScript(task);
-  return observe(program, secrets, runtime, task, {
-    more,
-    ...(signal ? { signal } : {}),
-    ...(send ? { send } : {}),
-  });
+  const looked = new AbortController();
+  const publicPorts = askPublicPorts(task, thorough ? signal : looked.signal);
+  try {
+    const more = preflightScripts(task, thorough);
+    const now = await observe(program, secrets, runtime, task, { more, signal, ...(send ? { send } : {}) });
+    looked.abort();
+    const redact = secrets.redactorFor(task);
+    const findings = judgePreflight(task, now, secrets.envOf(task), { thorough, redact });
+    return { now, findings: [...findings, ...judgePublicPorts(task, await publicPorts, thorough)] };
+  } finally {
+    looked.abort();
+  }
 }
 
 function holderOf(deps: Deps, input: InspectInput): LeaseHolder {

@@ -42,8 +42,8 @@ export interface ObserveOptions {
   services?: false;
   /** Not which images the compose files name: whoever knows the images that have to run need not ask. */
   images?: false;
-  /** More to read in the same call. */
-  more?: string;
+  /** More to read in the same call: before everything else, and after it. */
+  more?: { begin: string; end: string };
   signal?: AbortSignal;
   rules?: HealthRule[];
   /** How the reading is sent. Default: as a call of its own. */
@@ -74,10 +74,11 @@ export async function observe(
     scratch,
     // The health URLs are asked while the rest is read.
     askScript(onHost),
-    options.more ?? '',
+    options.more?.begin ?? '',
     headScript(options.saved),
     options.brief ? '' : checkoutScript(task.target.repository),
     options.services === false ? '' : runtime.observe(options.project, options.images),
+    options.more?.end ?? '',
     answersScript(onHost),
     'echo "read all"\n',
   ].join('');

@@ -111,7 +111,7 @@ function variablesOf(task: HostTask, secrets: Secrets): string[] {
   if (config === undefined) return [];
   const env = secrets.envOf(task);
   if (env === undefined) return [`${config.file} is not there, or cannot be read`];
-  return missingVariables(env, config).flatMap(({ level, message }) => (level === 'error' ? [message] : []));
+  return missingVariables(env.values, config).flatMap(({ level, message }) => (level === 'error' ? [message] : []));
 }
 
 function outputsOf({ outputs }: Collected, compose: string | undefined): Seen['outputs'] {

@@ -12,10 +12,12 @@ import type {
 } from '../src/contracts/activities.ts';
 import type { Snapshot } from '../src/contracts/host.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
+import { cleanTerminal } from '../src/domain/redaction.ts';
 import { shortSha } from '../src/domain/sha.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import { fetchScript, resetScript, resolveScript, takePushedScript, wouldOverwrite } from './git.ts';
 import { observe } from './observe.ts';
+import { composeConfigScript } from './preflight/compose-config.ts';
 import { pushBranch } from './push/push.ts';
 import { type Run, runId } from './run.ts';
 import { imagesOf } from './runtime/compose.ts';
@@ -26,13 +28,15 @@ import { base64 } from './state-files.ts';
 /** Fetches the branch and finds the commit: it must be there, be allowed, and overwrite nothing. */
 export async function fetch(deps: Deps, input: FetchInput, run: Run): Promise<Fetched> {
   const { target, host } = input;
-  const { repository, timeouts } = target;
+  const { repository, timeouts, runtime } = target;
   const pushes = repository.source === 'push';
   const warnings = pushes ? await pushBranch(deps, input, run) : [];
   const bring = pushes ? takePushedScript(repository, input.deploy) : fetchScript(repository);
+  const check =
+    runtime.kind === 'compose' ? composeConfigScript(runtime, { target: target.name, deploy: input.deploy }) : '';
   const { result } = await run.job(input, {
     name: 'fetch',
-    script: `${bring}{\n${resolveScript(repository, input.commit)}} >&3\n`,
+    script: `${bring}{\n${resolveScript(repository, input.commit)}${check}} >&3\n`,
     deadlineMs: timeouts.fetchMs,
     onFailure: 'fail',
   });
@@ -75,6 +79,17 @@ export async function fetch(deps: Deps, input: FetchInput, run: Run): Promise<Fe
   }
   const conflicts = said('conflict');
   if (conflicts.length > 0) throw overwrites(host.alias, sha, conflicts);
+  const refused = /^compose (\S*)$/m.exec(result)?.[1];
+  if (refused !== undefined) {
+    const words = deps.secrets
+      .redactorFor(input)(cleanTerminal(Buffer.from(refused, 'base64').toString('utf8')))
+      .trim();
+    throw new DeployError(
+      'PreflightFailed',
+      `Docker Compose refuses the compose files of ${shortSha(sha)} on ${host.alias}:\n${words.replace(/^/gm, '  ')}`,
+      { hint: 'Nothing was changed. `docker compose config` in a checkout of that commit says the same.' },
+    );
+  }
   return { sha, subject: said('subject')[0] ?? '', ...(warnings.length > 0 ? { warnings } : {}) };
 }
 

@@ -58,7 +58,7 @@ op_remove() {
 op_prune() {
   lock
   require_lease "$1"
-  rm -rf "$state"/.put.* "$state"/jobs/.new.*
+  rm -rf "$state"/.put.* "$state"/.compose-config.* "$state"/jobs/.new.*
   # Sorted by the lease's number, since the clock that dates files may jump.
   for job in "$state"/jobs/*/; do
     job=${job%/}

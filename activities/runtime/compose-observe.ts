@@ -9,7 +9,8 @@ import type { RuntimeState } from './port.ts';
 const containerFormat =
   '{"Id":{{json .ID}},"Name":{{json .Name}},"Image":{{json .Image}},"RestartCount":{{json .RestartCount}},' +
   '"State":{"Status":{{json .State.Status}},"ExitCode":{{json .State.ExitCode}},"Pid":{{json .State.Pid}}' +
-  '{{if .State.Health}},"Health":{"Status":{{json .State.Health.Status}}}{{end}}},"Config":{"Labels":{{json .Config.Labels}}}}';
+  '{{if .State.Health}},"Health":{"Status":{{json .State.Health.Status}}}{{end}}},"Config":{"Labels":{{json .Config.Labels}}},' +
+  '"HostConfig":{"NetworkMode":{{json .HostConfig.NetworkMode}},"PortBindings":{{json .HostConfig.PortBindings}}}}';
 
 /**
  * A reading of what Compose runs: `config` (its own view of the files), `container` and `up` for each container of the

@@ -43,9 +43,10 @@ export class Secrets {
     return this.#known.get(placeOf(task))?.redactor ?? this.#ownRedactor;
   }
 
-  /** The env file's variables as last read; undefined when there is no file, or no call to the host yet. */
-  envOf(task: HostTask): Map<string, string> | undefined {
-    return this.#known.get(placeOf(task))?.values;
+  /** The env file as last read; undefined when there is none that can be read, or no call to the host yet. */
+  envOf(task: HostTask): { text: string; values: ReadonlyMap<string, string> } | undefined {
+    const { file, values } = this.#known.get(placeOf(task)) ?? {};
+    return file === undefined || values === undefined ? undefined : { text: file, values };
   }
 }
 

@@ -125,6 +125,15 @@ export function createProgram(done: (code: ExitCode) => void): CommandUnknownOpt
         on(flags, async (terminal) => (await import('./commands/doctor.ts')).doctor(terminal, target, flags)),
       ),
   );
+  const env = new Command('env').description("the env file on a target's hosts");
+  env.addCommand(
+    asking('check', 'which variables are set, never to what')
+      .argument('<target>')
+      .action((target, flags) =>
+        on(flags, async (terminal) => (await import('./commands/env-check.ts')).envCheck(terminal, target, flags)),
+      ),
+  );
+  dbc.addCommand(env);
   dbc.addCommand(
     asking('diagnose', 'why it is not healthy: failure mode, evidence, and what to do')
       .argument('<target>')
@@ -161,8 +170,9 @@ export function createProgram(done: (code: ExitCode) => void): CommandUnknownOpt
         on(flags, async (terminal) => (await import('./commands/config.ts')).config(terminal, target, flags)),
       ),
   );
-  for (const command of [dbc, ...dbc.commands]) command.configureHelp(help);
+  for (const command of [dbc, ...dbc.commands, ...env.commands]) command.configureHelp(help);
   for (const command of dbc.commands) command.showHelpAfterError(`(dbc ${command.name()} --help)`);
+  for (const command of env.commands) command.showHelpAfterError(`(dbc env ${command.name()} --help)`);
   return dbc;
 }
 

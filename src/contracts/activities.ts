@@ -3,6 +3,7 @@ import type { Diagnosis, Rung } from './diagnosis.ts';
 import type { Problem } from './errors.ts';
 import type { LeaseHolder, LeaseState, Release, Snapshot } from './host.ts';
 import type { NotifyInput } from './notification.ts';
+import type { EnvReport, Finding } from './preflight.ts';
 import type { HealthRule, HostConfig, TargetConfig } from './target.ts';
 
 /** Which host an activity acts on, and for whom. */
@@ -225,6 +226,7 @@ export type Question =
   | { ask: 'releases' }
   | { ask: 'doctor' }
   | { ask: 'diagnose' }
+  | { ask: 'env-check' }
   | { ask: 'logs'; service?: string; lines: number }
   | { ask: 'unlock'; force: boolean };
 
@@ -246,9 +248,11 @@ export interface Answer {
   lease?: LeaseState;
   /** The output of `logs`, redacted. */
   text?: string;
-  findings?: { errors: string[]; warnings: string[] };
   /** Absent: nothing is wrong. */
   diagnosis?: Diagnosis;
+  /** Of `doctor`: what was looked at, and what is wrong with it. */
+  findings?: Finding[];
+  env?: EnvReport;
   /** Of `unlock`: who lost the lease; absent when nobody held it. */
   unlocked?: LeaseHolder;
   /** Why this host could not answer; the other hosts' answers stand. */

@@ -1,8 +1,6 @@
-import { ErrorType } from '../contracts/errors.ts';
 import type { EnvConfig } from '../contracts/target.ts';
 import type { CelProblem } from './cel.ts';
 import { celEnvironment, celProblem, isMissingKey, problemOf } from './cel.ts';
-import { DeployError } from './deploy-error.ts';
 import { expandVariables, unescapeValue } from './env-value.ts';
 
 export interface EnvFileProblem {
@@ -27,6 +25,12 @@ export function envFileProblems(text: string): EnvFileProblem[] {
   return read(text).problems;
 }
 
+/** Which variables the file sets more than once; the last one counts. */
+export function duplicateVariables(text: string): string[] {
+  const { names } = read(text);
+  return [...new Set(names.filter((name, index) => names.indexOf(name) < index))];
+}
+
 export interface EnvFinding {
   /** The variable, or the condition that could not be evaluated. */
   name: string;
@@ -39,17 +43,23 @@ export interface EnvFinding {
 export function missingVariables(env: ReadonlyMap<string, string>, config: EnvConfig): EnvFinding[] {
   const findings = config.required.flatMap((name) => finding(env, name, 'error', ''));
   for (const { if: condition, then, level } of config.requiredWhen) {
-    try {
-      if (conditions.evaluate(condition, { env: new Map(env) }) !== true) continue;
-    } catch (error) {
-      if (isMissingKey(error)) continue;
-      // Of a conversion that fails, cel-js's message may quote the value.
+    const holds = conditionHolds(env, condition);
+    if (holds === undefined) {
       findings.push({ name: condition, level: 'warning', message: `the condition ${condition} cannot be evaluated` });
-      continue;
+    } else if (holds) {
+      findings.push(...then.flatMap((name) => finding(env, name, level, `, which is required when ${condition}`)));
     }
-    findings.push(...then.flatMap((name) => finding(env, name, level, `, which is required when ${condition}`)));
   }
   return findings;
+}
+
+/** Undefined: it cannot be evaluated. Why is not told, as cel-js's message of a conversion that fails may quote the value. */
+export function conditionHolds(env: ReadonlyMap<string, string>, condition: string): boolean | undefined {
+  try {
+    return conditions.evaluate(condition, { env: new Map(env) }) === true;
+  } catch (error) {
+    return isMissingKey(error) ? false : undefined;
+  }
 }
 
 /** What is wrong with a condition over `env`, or undefined. */
@@ -68,53 +78,70 @@ function finding(
   return [{ name, level, message: `${name} is ${value === undefined ? 'not set' : 'empty'}${reason}` }];
 }
 
-/** Throws the first problem of the file as PreflightFailed. `file` is its name, for the message. */
-export function assertEnvFile(text: string, file: string): void {
-  const [problem] = envFileProblems(text);
-  if (problem === undefined) return;
-  throw new DeployError(
-    ErrorType.PreflightFailed,
-    `expected a file that Docker Compose can read, found in ${file}, line ${problem.line}: ${problem.message}`,
-    { hint: `Correct line ${problem.line} of ${file} on the host.` },
-  );
+/** What Compose, which is written in Go, takes for space: with line breaks, and within a line. */
+const space = /[\t\n\v\f\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/.source;
+const blank = /[\t\v\f\r \u0085\u00a0]/.source;
+const beforeStatement = new RegExp(`^(?:${space}|#[^\\n]*)*`);
+const exported = /^export[\t\n\f\r ]+/;
+const blanks = new RegExp(`^${blank}*`);
+const trailingSpace = new RegExp(`${space}+$`);
+/** A name, of letters of any language, as far as `=`, the colon of YAML, or the end of the line. */
+const statement = new RegExp(`^((?:[\\p{L}\\p{N}_.\\-[\\]]|${blank})*)([=:\\n]|$)`, 'u');
+
+interface EnvFile {
+  values: Map<string, string>;
+  problems: EnvFileProblem[];
+  /** In the file's order, one that is set again included. */
+  names: string[];
 }
 
-/** The name in front of a value: letters of any language, as Compose allows them. A colon separates as well as `=`. */
-const statement = /^(?:export\s+)?([\p{L}\p{N}_.\-[\] \t]*?)\s*(?:([=:])\s*|$)/u;
-
-function read(source: string): { values: Map<string, string>; problems: EnvFileProblem[] } {
+function read(source: string): EnvFile {
   const text = source.replace(/^\ufeff/, '');
   const values = new Map<string, string>();
   const problems: EnvFileProblem[] = [];
+  const names: string[] = [];
   let at = 0;
   const refuse = (message: string): void => {
     problems.push({ line: text.slice(0, at).split('\n').length, message });
   };
-  const restOfLine = (from: number): string => (/^[^\n]*/.exec(text.slice(from))?.[0] ?? '').replace(/\r$/, '');
+  const skip = (what: RegExp): void => {
+    at += what.exec(text.slice(at))?.[0].length ?? 0;
+  };
 
   for (;;) {
-    at += /^(?:\s|#[^\n]*)*/.exec(text.slice(at))?.[0].length ?? 0;
-    if (at >= text.length) return { values, problems };
-    const line = restOfLine(at);
-    const [start = '', name = '', separator] = statement.exec(line) ?? [];
-    if (start === '' || /\s/.test(name)) {
+    skip(beforeStatement);
+    if (at >= text.length) return { values, problems, names };
+    if (exported.test(text.slice(at))) {
+      at += 'export'.length;
+      skip(blanks);
+    }
+    const rest = text.slice(at);
+    const [all = '', raw = '', end] = statement.exec(rest) ?? [];
+    const name = raw.replace(trailingSpace, '');
+    if (rest === '' || end === undefined || name.includes(' ')) {
       refuse('expected NAME=value');
       // A line that was meant to go on from the one before: part of some secret, perhaps.
-      values.set(`line ${problems.at(-1)?.line}`, line);
+      const line = /^[^\n]*/.exec(rest)?.[0] ?? '';
+      values.set(`line ${problems.at(-1)?.line}`, line.replace(/\r$/, ''));
       at += line.length;
       continue;
     }
-    if (separator === undefined) {
-      at += line.length;
+    if (end === '\n') {
+      at += all.length;
       continue;
     }
-    const value = valueAt(text, at + start.length);
-    if (value.problem !== undefined) refuse(`${name}: ${value.problem}`);
+    // What stands at the very end without a separator, Compose takes for the value of a variable without a name.
+    const variable = end === '' ? '' : name;
+    names.push(variable);
+    if (end !== '') at += all.length;
+    skip(blanks);
+    const value = valueAt(text, at);
+    if (value.problem !== undefined) refuse(`${variable}: ${value.problem}`);
     try {
-      values.set(name, value.expand ? expandVariables(value.text, values) : value.text);
+      values.set(variable, value.expand ? expandVariables(value.text, values) : value.text);
     } catch (error) {
-      refuse(`${name}: ${problemOf(error).message}`);
-      values.set(name, value.text);
+      refuse(`${variable}: ${problemOf(error).message}`);
+      values.set(variable, value.text);
     }
     at = value.end;
   }
@@ -133,10 +160,15 @@ function valueAt(text: string, at: number): RawValue {
     const [all, double, single] = quoted;
     const end = at + all.length;
     if (double !== undefined) return { text: unescapeValue(double), expand: true, end };
-    return { text: (single ?? '').replaceAll("\\'", "'"), expand: false, end };
+    return {
+      text: (single ?? '').replaceAll(/\\([\\'])/g, (pair, what) => (what === "'" ? what : pair)),
+      expand: false,
+      end,
+    };
   }
   const line = /^[^\n]*/.exec(text.slice(at))?.[0] ?? '';
   const end = at + line.length;
   if (/^["']/.test(line)) return { text: line.trim(), expand: false, end, problem: 'its quote is never closed' };
-  return { text: line.replace(/ #.*$/, '').trim(), expand: true, end };
+  const [value = ''] = line.split(' #', 1);
+  return { text: value.replace(trailingSpace, ''), expand: true, end };
 }

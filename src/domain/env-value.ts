@@ -18,38 +18,26 @@ function octal(digits: string): string {
   return /^[0-3][0-7]{2}$/.test(digits) ? String.fromCharCode(Number.parseInt(digits, 8)) : `\\${digits}`;
 }
 
+/** `$$`, `$NAME`, `${…}` as far as the last brace of the line, or an opening brace after which nothing fits. */
+const template = /\$(?:(\$)|([a-z_][a-z0-9_]*)|\{(?:[a-z_][a-z0-9_]*(?::?[-+?][^\n]*)?(\})|))/gi;
+
 /**
  * Replaces `$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME-default}`, `${NAME:+other}`, `${NAME+other}`,
  * `${NAME:?message}`, `${NAME?message}` and `$$` as Docker Compose does. A variable that is not set is empty. Throws an
  * Error, which does not quote the text, where Compose refuses it.
  */
 export function expandVariables(text: string, variables: ReadonlyMap<string, string>): string {
-  let result = '';
-  let at = 0;
-  for (;;) {
-    const dollar = text.indexOf('$', at);
-    if (dollar === -1) return result + text.slice(at);
-    result += text.slice(at, dollar);
-    const rest = text.slice(dollar);
-    const plain = /^\$(?:\$|([A-Za-z_][A-Za-z0-9_]*))/.exec(rest);
-    if (plain !== null) {
-      result += plain[1] === undefined ? '$' : (variables.get(plain[1]) ?? '');
-      at = dollar + plain[0].length;
-    } else if (rest.startsWith('${')) {
-      const end = closingBrace(rest);
-      result += substitute(rest.slice(2, end), variables);
-      at = dollar + end + 1;
-    } else {
-      result += '$';
-      at = dollar + 1;
-    }
-  }
+  return text.replace(template, (match: string, dollar?: string, name?: string, brace?: string) => {
+    if (dollar !== undefined) return '$';
+    if (name !== undefined) return variables.get(name) ?? '';
+    if (brace === undefined) throw new Error('expected ${NAME}, found something else between the braces');
+    const end = closingBrace(match);
+    return substitute(match.slice(2, end), variables) + expandVariables(match.slice(end + 1), variables);
+  });
 }
 
 function substitute(inside: string, variables: ReadonlyMap<string, string>): string {
-  const match = /^([A-Za-z_][A-Za-z0-9_]*)(?:(:?)([-+?])([\s\S]*))?$/.exec(inside);
-  if (match === null) throw new Error('expected ${NAME}, found something else between the braces');
-  const [, name = '', colon, operator, word = ''] = match;
+  const [, name = '', colon, operator, word = ''] = /^(\w+)(?:(:?)([-+?])([\s\S]*))?$/.exec(inside) ?? [];
   const value = variables.get(name);
   const given = value !== undefined && !(colon === ':' && value === '');
   if (operator === '-') return given ? value : expandVariables(word, variables);
@@ -58,12 +46,18 @@ function substitute(inside: string, variables: ReadonlyMap<string, string>): str
   return value ?? '';
 }
 
-/** Where the brace of a leading `${` closes; defaults may hold further ones. */
+/**
+ * Where the brace of a leading `${` closes, whatever braces its default holds; where none does, the last one is taken.
+ * Compose passes over the character after an opening brace.
+ */
 function closingBrace(text: string): number {
   let depth = 0;
   for (let at = 0; at < text.length; at++) {
-    if (text.startsWith('${', at)) depth++;
-    else if (text[at] === '}' && --depth === 0) return at;
+    if (text[at] === '}' && --depth === 0) return at;
+    if (text[at] === '{') {
+      depth++;
+      at++;
+    }
   }
-  throw new Error('expected } after ${, found none');
+  return text.length - 1;
 }

@@ -101,7 +101,7 @@ export class Round {
     if (recovery === 'doctor, then deploy') {
       const answers = await deploys.ask({ ask: 'doctor' });
       this.#note(
-        `doctor: ${JSON.stringify(answers.answers.map(({ findings, problem }) => problem ?? findings?.warnings))}`,
+        `doctor: ${JSON.stringify(answers.answers.map(({ findings, problem }) => problem ?? findings?.filter(({ level }) => level !== 'ok')))}`,
       );
     }
     const before = await this.#look();

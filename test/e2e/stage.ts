@@ -23,6 +23,8 @@ export interface Stage {
   worker: WorkerProcess;
   client: Client;
   configPath: string;
+  /** What the host's checkout was cloned from. */
+  originUrl: string;
   /** Values that must never be seen. */
   secrets: string[];
   start(request?: Partial<DeployRequest>, type?: string): Promise<WorkflowHandle>;
@@ -53,6 +55,7 @@ export async function startStage(): Promise<Stage> {
     worker: await startWorkerProcess(configPath, temporal.env),
     client,
     configPath,
+    originUrl: url,
     secrets: [secret],
     start: (request = {}, type = WorkflowType.deploy) =>
       client.workflow.start(type, {
@@ -73,6 +76,13 @@ export async function startStage(): Promise<Stage> {
   return stage;
 }
 
+/** All that the playbook requires, which the example's own config lists. */
+const required = [
+  ...['POSTGRES_DB', 'POSTGRES_USER', 'POSTGRES_PASSWORD', 'DATABASE_URL', 'API_BASE_URL', 'FRONTEND_URL'],
+  ...['NEXT_PUBLIC_API_URL', 'EXCHANGE_CUSTOM_API_KEY', 'EXCHANGE_CUSTOM_API_SECRET', 'EXCHANGE_CUSTOM_BASE_URL'],
+  ...['USE_CRYPTO_PROXY', 'LIVE_TRADING', 'ADMIN_ACTIONS_KEY', 'DIAGNOSTICS_API_KEY'],
+];
+
 const config = ({ host, privateKeyPath, knownHostsPath }: Ec2Host): string => `targets:
   ${target}:
     hosts: [{ name: web-1, address: ${host.address}, user: ${host.user} }]
@@ -81,7 +91,7 @@ const config = ({ host, privateKeyPath, knownHostsPath }: Ec2Host): string => `t
     compose: { profile: aws }
     env:
       file: .env.aws
-      required: [POSTGRES_DB, POSTGRES_USER, POSTGRES_PASSWORD, DATABASE_URL]
+      required: [${required.join(', ')}]
     wait: 1s
     verify: { deadline: 20s, interval: 500ms, passes: 3 }
     recovery: 0

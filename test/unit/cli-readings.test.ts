@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import pc from 'picocolors';
-import { aboutWorkers } from '../../src/cli/commands/doctor.ts';
+import { aboutHost, aboutWorkers, findingLines } from '../../src/cli/commands/doctor.ts';
 import { releaseLines } from '../../src/cli/commands/releases.ts';
 
 const plain = pc.createColors(false);
@@ -35,5 +35,24 @@ describe('dbc doctor', () => {
     const silent = aboutWorkers([ago(200)], now);
     assert.deepEqual([silent.level, silent.message], ['warning', 'w200 polled 3m 20s ago: probably gone']);
     assert.equal(aboutWorkers([], now).level, 'error');
+  });
+
+  it('shows of each host what was looked at, what was found and the cure, and whether it is fit for a deploy', () => {
+    const answer = { host: 'web-1', address: '10.0.0.1' };
+    const findings = [
+      { level: 'ok', about: 'Docker', message: 'engine 26.1.0 with API 1.45' },
+      { level: 'error', about: 'port 8002', message: 'held by node (PID 7)', hint: 'Stop it.' },
+      { level: 'warning', about: '.env.aws', message: 'everybody can read it', hint: 'chmod 600 it.' },
+    ] as const;
+    assert.deepEqual(findingLines(aboutHost({ ...answer, findings: [...findings] }), plain), [
+      '✗ web-1 (10.0.0.1): not fit for a deploy, 1 error, 1 warning',
+      '    ✓ Docker     engine 26.1.0 with API 1.45',
+      '    ✗ port 8002  held by node (PID 7)',
+      '        Stop it.',
+      '    ! .env.aws   everybody can read it',
+      '        chmod 600 it.',
+    ]);
+    const [ready] = aboutHost({ ...answer, findings: [findings[0], findings[2]] });
+    assert.deepEqual([ready?.level, ready?.message], ['ok', 'ready for a deploy, 1 warning']);
   });
 });

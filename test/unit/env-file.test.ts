@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import type { EnvConfig } from '../../src/contracts/target.ts';
 import {
-  assertEnvFile,
   conditionProblem,
+  duplicateVariables,
   envFileProblems,
   missingVariables,
   parseEnvFile,
@@ -87,14 +87,15 @@ describe('parseEnvFile', () => {
     assert.ok([...parseEnvFile('A="hunter22\nnot a line\n').values()].includes('not a line'));
   });
 
-  it('says what is wrong without showing a value', () => {
-    assert.throws(
-      () => assertEnvFile('A=1\nB="hunter22\n', '.env.aws'),
-      (error: Error) => {
-        assert.match(error.message, /\.env\.aws, line 2: B: its quote is never closed/);
-        return !error.message.includes('hunter22');
-      },
-    );
+  it('says what is wrong and where, without showing a value', () => {
+    assert.deepEqual(envFileProblems('A=1\nB="hunter22\n'), [{ line: 2, message: 'B: its quote is never closed' }]);
+  });
+});
+
+describe('duplicateVariables', () => {
+  it('names each variable that is set more than once, once', () => {
+    assert.deepEqual(duplicateVariables('A=1\nB=2\nA=3\nexport A=4\nC=A=1\nB: 2\n'), ['A', 'B']);
+    assert.deepEqual(duplicateVariables('A=1\n#A=2\nB="\nA=3"\n'), []);
   });
 });
 

@@ -1,24 +1,22 @@
 import type { Poller } from '../../client/index.ts';
 import type { Answer } from '../../contracts/activities.ts';
 import { ExitCode } from '../../contracts/errors.ts';
+import type { Finding } from '../../contracts/preflight.ts';
+import { count } from '../../domain/count.ts';
 import { DeployError } from '../../domain/deploy-error.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import { answersOf } from '../ask-hosts.ts';
 import { commandFailure } from '../failure.ts';
 import type { ReadingFlags } from '../flags.ts';
+import { table } from '../render/table.ts';
 import { type Asker, type Session, withAsker, withSession } from '../session.ts';
 import type { Colors, Terminal } from '../terminal.ts';
 
 /** A worker asks for work at least once a minute; Temporal remembers it for five. */
 const silentAfterMs = 90_000;
 
-/** One thing that a deploy needs, and whether it is there. */
-export interface Finding {
-  level: 'ok' | 'warning' | 'error';
-  about: string;
-  message: string;
-  hint?: string;
-}
+/** What was found on one of the target's hosts names it. */
+type Found = Finding & { host?: string };
 
 /** `dbc doctor`: everything that a deploy needs, all findings at once; with `--direct` only what the hosts have of it. */
 export async function doctor(terminal: Terminal, target: string | undefined, flags: ReadingFlags): Promise<ExitCode> {
@@ -28,17 +26,17 @@ export async function doctor(terminal: Terminal, target: string | undefined, fla
         giveUp('Temporal', error),
       );
   if (terminal.json) terminal.printJson({ ...(target ? { target } : {}), exitCode, findings });
-  else terminal.print(...findings.flatMap((finding) => findingLines(finding, terminal.colors)));
+  else terminal.print(...findingLines(findings, terminal.colors));
   return exitCode;
 }
 
 interface Examined {
-  findings: Finding[];
+  findings: Found[];
   exitCode: ExitCode;
 }
 
 async function examine(session: Session, target: string | undefined): Promise<Examined> {
-  const findings = [
+  const findings: Found[] = [
     await aboutServer(session),
     await aboutSetup(session),
     aboutWorkers(await session.client.pollers(), Date.now()),
@@ -105,25 +103,33 @@ export function aboutWorkers(found: readonly Poller[], now: number): Finding {
   return { level: 'warning', about, message: `${seen.join(', ')}: probably gone`, hint };
 }
 
-function aboutHost({ host, address, findings, problem }: Answer): Finding[] {
+/** A line for the host, then one for everything that was looked at on it. */
+export function aboutHost({ host, address, findings = [], problem }: Answer): Found[] {
   const about = `${host} (${address})`;
   if (problem) {
     const { type, message, hint } = problem;
     return [{ level: 'error', about, message: `${type}: ${message}`, ...(hint ? { hint } : {}) }];
   }
-  const { errors = [], warnings = [] } = findings ?? {};
-  const looked = 'host key, login, checkout, remote, disk, memory, runtime and env file were looked at';
-  if (errors.length + warnings.length === 0) {
-    return [{ level: 'ok', about, message: `ready for a deploy (${looked})` }];
-  }
+  const of = (level: Finding['level']) => findings.filter((each) => each.level === level).length;
+  const [errors, warnings] = [of('error'), of('warning')];
+  const faults = [
+    ...(errors > 0 ? [count(errors, 'error')] : []),
+    ...(warnings > 0 ? [count(warnings, 'warning')] : []),
+  ];
+  const fit = errors > 0 ? 'not fit for a deploy' : 'ready for a deploy';
   return [
-    { level: 'ok', about, message: looked },
-    ...errors.map((message): Finding => ({ level: 'error', about, message })),
-    ...warnings.map((message): Finding => ({ level: 'warning', about, message })),
+    { level: errors > 0 ? 'error' : 'ok', about, message: [fit, ...faults].join(', ') },
+    ...findings.map((each) => ({ host, ...each })),
   ];
 }
 
-export function findingLines({ level, about, message, hint }: Finding, c: Colors): string[] {
-  const mark = { ok: c.green('✓'), warning: c.yellow('!'), error: c.red('✗') }[level];
-  return [`${mark} ${about}: ${message}`, ...(hint ? [`    ${hint}`] : [])];
+/** Those of a host are a table under it: what was looked at, and what was found. */
+export function findingLines(findings: readonly Found[], c: Colors): string[] {
+  const mark = { ok: c.green('✓'), warning: c.yellow('!'), error: c.red('✗') };
+  const rows = table(findings.filter(({ host }) => host !== undefined).map(({ about, message }) => [about, message]));
+  return findings.flatMap(({ level, about, message, hint, host }) => {
+    const indent = host === undefined ? '' : '    ';
+    const line = host === undefined ? `${about}: ${message}` : rows.shift();
+    return [`${indent}${mark[level]} ${line}`, ...(hint ? [`${indent}    ${hint}`] : [])];
+  });
 }
