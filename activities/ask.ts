@@ -3,6 +3,7 @@ import { DeployError } from '../src/domain/deploy-error.ts';
 import { serviceName } from '../src/domain/names.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import { diagnoseNow } from './diagnose.ts';
+import { drift } from './drift.ts';
 import { look } from './inspect.ts';
 import { unsetSecrets } from './notify.ts';
 import { observe } from './observe.ts';
@@ -62,6 +63,8 @@ async function answerOf(deps: Deps, input: AskInput, run: Run): Promise<Partial<
         quarantined: [...state.quarantined].map(([sha, why]) => ({ sha, why })),
       };
     }
+    case 'drift':
+      return { drift: await drift(deps, input, run) };
     case 'doctor': {
       const dead = await endDeadHolder(deps, input);
       const now = await look(deps, input, run.signal);

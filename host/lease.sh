@@ -158,7 +158,7 @@ op_retake() {
   read_lease
   [ "$deploy" = "$2" ] || { say_lease; say refused "$number"; return 0; }
   # What is put back is no release, though a Reset may have come after it was recorded.
-  rm -f "$state/ballast" "$state/releases/$2.json"
+  rm -f "$state/ballast" "$state/releases/$2.json" "$state/releases/$2.env"
   if [ "$number" = "$1" ] || [ "$restoring" != "$4" ]; then issue "$2" "$embedded" "$holder" "$4"; else renew; fi
   unlock
   end_jobs_below "$number" "$3"

@@ -1,5 +1,6 @@
 import type { DeployKind, RuleView, ServiceView } from './deploy.ts';
 import type { Diagnosis, Rung } from './diagnosis.ts';
+import type { Drift } from './drift.ts';
 import type { Problem } from './errors.ts';
 import type { LeaseHolder, LeaseState, Release, Snapshot } from './host.ts';
 import type { NotifyInput } from './notification.ts';
@@ -222,6 +223,7 @@ export type Question =
   | { ask: 'services' }
   | { ask: 'health' }
   | { ask: 'releases' }
+  | { ask: 'drift' }
   | { ask: 'doctor' }
   | { ask: 'diagnose' }
   | { ask: 'logs'; service?: string; lines: number }
@@ -240,6 +242,7 @@ export interface Answer {
   rules?: RuleView[];
   releases?: Release[];
   quarantined?: { sha: string; why: string }[];
+  drift?: Drift;
   lease?: LeaseState;
   /** The output of `logs`, redacted. */
   text?: string;
