@@ -8,6 +8,7 @@ import { look } from './inspect.ts';
 import { unsetSecrets } from './notify.ts';
 import { observe } from './observe.ts';
 import { judgePreflight } from './preflight.ts';
+import { releases } from './releases.ts';
 import type { Run } from './run.ts';
 import { describeHolder, dropLease, leaseState } from './ssh/lease.ts';
 import { parseStateFiles } from './state-files.ts';
@@ -56,13 +57,8 @@ async function answerOf(deps: Deps, input: AskInput, run: Run): Promise<Partial<
         rules: now.rules,
       };
     }
-    case 'releases': {
-      const state = await overview(deps, input);
-      return {
-        releases: state.releases,
-        quarantined: [...state.quarantined].map(([sha, why]) => ({ sha, why })),
-      };
-    }
+    case 'releases':
+      return releases(deps, input, run);
     case 'drift':
       return { drift: await drift(deps, input, run) };
     case 'doctor': {

@@ -45,7 +45,7 @@ keep_copy() {
   lock
   require_lease "$1"
   mkdir -p "${2%/*}"
-  if [ -f "$3" ] && ! [ -f "$2" ]; then put "$2" <"$3" || fail CommandFailed "$2 cannot be written"; fi
+  if [ -f "$3" ] && [ -r "$3" ] && ! [ -f "$2" ]; then put "$2" <"$3" || fail CommandFailed "$2 cannot be written"; fi
 }
 
 # kept_envs FILE: of each release's copy whether the env file is the same; the copy itself when it is not.

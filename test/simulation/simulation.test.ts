@@ -27,6 +27,7 @@ const plain: Case = {
     cure: 'nothing',
     recoveryMs: 0,
   },
+  ...{ kind: 'deploy', commit: 'tip', force: false, newIsSick: false, oldIsSick: false, hooks: false },
   ...{ waitMs: 15_000, unreachableMs: 20_000, restoreMs: 60_000, graceMs: 2_000, faults: [], events: [] },
   hosts: [{ ran: 'old', edits: false, leftover: 'none', holder: 'nobody', newIsQuarantined: false }],
 };

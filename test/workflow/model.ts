@@ -46,6 +46,8 @@ export class HostModel {
   snapshotSha: string | undefined;
   /** What it runs is as it should be, so that deploying it again has nothing to build and to start. */
   intact = false;
+  /** Tracked files that a person has changed. */
+  manualChanges: string[] = [];
   /** What it knows, and after a Reset the deploy does not: the deploy had begun to change it, or had ended here too. */
   knows: Released = {};
   /** Refs of what a person changed during the deploy. */
@@ -217,6 +219,7 @@ export function modelActivities(modelOf: (target: string) => Model | undefined):
       });
       const { lease: number, leftover, head, releases, quarantined } = host;
       const snapshot = leftover ?? snapshotOf(input.deploy, host.snapshotSha ?? head);
+      const snapshot = leftover ?? { ...snapshotOf(input.deploy, head), manualChanges: host.manualChanges };
       const adopted = leftover ? { adoptedFrom: leftover.deploy } : {};
       const seen = {
         services: services(host.running),
@@ -238,6 +241,9 @@ export function modelActivities(modelOf: (target: string) => Model | undefined):
     async build(input) {
       await of(input).act('build', input);
       return { images: images(input.sha), reused: input.retained !== undefined };
+    },
+    async hook(input) {
+      await of(input).act('hook', input);
     },
     async start(input) {
       await of(input).act('start', input, (host) => {
