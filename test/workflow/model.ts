@@ -48,6 +48,8 @@ export class HostModel {
   intact = false;
   /** Tracked files that a person has changed. */
   manualChanges: string[] = [];
+  /** The hook that a restore has to undo. */
+  ranBefore = false;
   /** What it knows, and after a Reset the deploy does not: the deploy had begun to change it, or had ended here too. */
   knows: Released = {};
   /** Refs of what a person changed during the deploy. */
@@ -243,7 +245,9 @@ export function modelActivities(modelOf: (target: string) => Model | undefined):
       return { images: images(input.sha), reused: input.retained !== undefined };
     },
     async hook(input) {
-      await of(input).act('hook', input);
+      await of(input).act('hook', input, (host) => {
+        if (input.name === 'before') host.ranBefore = true;
+      });
     },
     async start(input) {
       await of(input).act('start', input, (host) => {
@@ -269,10 +273,14 @@ export function modelActivities(modelOf: (target: string) => Model | undefined):
       return { warnings: [] };
     },
     async retakeLease(input) {
-      const { lease, knows } = await of(input).act('retakeLease', input, (host) => {
+      const { lease, knows, ranBefore } = await of(input).act('retakeLease', input, (host) => {
         host.lease += 1;
       });
-      return { number: lease, ...(knows.begun ? { begun: ['build', 'start'] } : {}) };
+      const begun = [
+        ...(knows.begun ? (['build', 'start'] as const) : []),
+        ...(ranBefore ? (['before'] as const) : []),
+      ];
+      return { number: lease, ...(begun.length > 0 ? { begun } : {}) };
     },
     async restoreCheckout(input) {
       const { keptMeanwhile } = await of(input).act('restoreCheckout', input, (host) => {
