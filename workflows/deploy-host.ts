@@ -124,8 +124,11 @@ async function buildAndStart(run: HostRun, sha: string): Promise<void> {
         snapshot,
         ...(retained && retained.images.length > 0 ? { retained } : {}),
       }),
-    ({ images, reused }) =>
-      reused ? count(images.length, 'retained image') : images.length > 0 ? count(images.length, 'image') : undefined,
+    ({ images, reused }) => {
+      if (reused) return count(images.length, 'retained image');
+      if (retained && retained.images.length > 0) return 'built again: not all images of that release were there';
+      return images.length > 0 ? count(images.length, 'image') : undefined;
+    },
   );
   run.images = built.images;
 
