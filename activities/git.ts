@@ -74,7 +74,8 @@ const overwritten = `overwritten() {
 # Sets raw to the name that git quoted.
 unquoted() {
   case $1 in
-  '"'*) raw=\${1#?} raw=\${raw%?}; printf -v raw %b "$raw" ;;
+  # Of all of git's escapes %b leaves this one as it is.
+  '"'*) raw=\${1#?} raw=\${raw%?} raw=\${raw//\\\\\\"/\\"}; printf -v raw %b "$raw" ;;
   *) raw=$1 ;;
   esac
 }

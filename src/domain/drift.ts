@@ -147,12 +147,15 @@ function envDrift({ file, then, now }: NonNullable<Compared['env']>): { findings
   return { findings: [finding('env', `${file} was changed since the release: ${what}`)], notes: [] };
 }
 
-/** Names only: the values are secrets. A line that only looks like one may be the rest of a secret. */
+/** Names only: the values are secrets. A line that only looks like a variable may be the rest of a secret. */
 function named(what: string, names: string[]): string[] {
-  const shown = names.filter((name) => /^[A-Za-z_][A-Za-z0-9_]{0,63}$/.test(name)).sort();
+  const shown = names.filter((name) => variable.test(name)).sort();
   const others = names.length - shown.length;
-  const all = [...shown, ...(others > 0 ? [`${count(others, 'line')} that hold no variable`] : [])];
+  const all = [...shown, ...(others > 0 ? [count(others, 'other line')] : [])];
   return all.length === 0 ? [] : [`${what} ${all.join(', ')}`];
 }
+
+/** As people write them. What base64 looks like is mixed and long. */
+const variable = /^(?!\d)(?:[A-Z\d_]{1,64}|[a-z\d_]{1,64}|\w{1,24})$/;
 
 const shortImage = (id: string): string => id.replace(/^sha256:/, '').slice(0, 12);
