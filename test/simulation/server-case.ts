@@ -43,5 +43,7 @@ function outlineOf({ report, closeType, world }: Trace): object {
     isOurs: lease?.deploy === world.deploy,
     open: snapshots.has(world.deploy),
   }));
-  return { outcome: report?.outcome, closeType, commit: report?.commit, failure: report?.failure?.type, hosts };
+  const said = { outcome: report?.outcome, closeType, commit: report?.commit, failure: report?.failure?.type };
+  // How far a command had come when it was ended is left as it is where a restore was given up, and is a matter of time.
+  return said.outcome === 'needs-operator' ? said : { ...said, hosts };
 }
