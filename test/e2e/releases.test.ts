@@ -124,7 +124,18 @@ describe('releases on a real host', function () {
     await docker('tag', 'node:20-slim', `${project}-frontend:latest`);
     const labels = [`project=${project}`, 'service=debug', 'oneoff=False'];
     const flags = ['--health-cmd', 'true', ...labels.flatMap((label) => ['--label', `com.docker.compose.${label}`])];
-    await docker('run', '--detach', '--init', ...flags, 'node:20-slim', 'node', '-e', 'setTimeout(() => {}, 1e9)');
+    await docker(
+      'run',
+      '--detach',
+      '--init',
+      '--name',
+      'debug',
+      ...flags,
+      'node:20-slim',
+      'node',
+      '-e',
+      'setTimeout(() => {}, 1e9)',
+    );
     const { code, stdout } = await dbc('drift', target);
     assert.equal(code, 1);
     for (const said of [
@@ -150,6 +161,8 @@ describe('releases on a real host', function () {
   });
 
   it('put everything in order again, and the command that is printed gets the manual changes back', async () => {
+    // Compose leaves alone what it has not made.
+    await stage.ec2.docker('rm', '--force', 'debug');
     const report = await succeeded({ commit: second });
     const [host] = report.hosts;
     assert.deepEqual(host?.manualChanges, ['README.md']);
