@@ -4,7 +4,6 @@ import type { Drift } from './drift.ts';
 import type { Problem } from './errors.ts';
 import type { LeaseHolder, LeaseState, Release, Snapshot } from './host.ts';
 import type { NotifyInput } from './notification.ts';
-import type { HostConfig, TargetConfig } from './target.ts';
 import type { ReleaseHistory } from './releases.ts';
 import type { HookName, HostConfig, TargetConfig } from './target.ts';
 

@@ -84,6 +84,9 @@ function releasedBefore(): Model {
 function recovering(): Model {
   const model = new Model();
   model.target.recoveryMs = 120_000;
+  return model;
+}
+
 function withHooks(model: Model): Model {
   const hook = { run: './hook', timeoutMs: 60_000 };
   model.target.hooks = { before: hook, after: hook, beforeRollback: hook };

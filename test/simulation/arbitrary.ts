@@ -34,8 +34,8 @@ const activities: Await[] = [
   ...(['releaseLease', 'releaseLease', 'start', 'verify', 'hook', 'hook'] as const),
 ];
 const withCommands: Await[] = [
-  ...(['reset', 'fetch', 'build', 'build', 'start', 'start', 'start', 'record', 'prune', 'recover'] as const),
-  ...(['reset', 'fetch', 'build', 'build', 'start', 'start', 'start', 'record', 'prune', 'hook'] as const),
+  ...(['reset', 'fetch', 'build', 'build', 'start', 'start', 'start', 'record', 'prune'] as const),
+  ...(['recover', 'hook'] as const),
   ...(['restoreCheckout', 'restoreCheckout', 'restoreImages', 'restoreImages'] as const),
   ...(['restoreServices', 'restoreServices'] as const),
 ];

@@ -3,8 +3,7 @@ import type { Case, Event, Fault, HostSetup, Spot } from './case.ts';
 /** A case as a person reads it: what was there, what was asked, what goes wrong and when. */
 export function caseText(scenario: Case): string {
   const { kind, commit, force, newIsSick, oldIsSick, cure, waitMs, recoveryMs } = scenario;
-  const { unreachableMs, restoreMs, graceMs } = scenario;
-  const { kind, commit, force, newIsSick, oldIsSick, hooks, waitMs, unreachableMs, restoreMs, graceMs } = scenario;
+  const { hooks, unreachableMs, restoreMs, graceMs } = scenario;
   const asked = `${kind} of ${commit === 'tip' ? 'the new commit' : commit}${force ? ' by force' : ''}`;
   return [
     `${asked}; wait ${ms(waitMs)}, recovery ${ms(recoveryMs)}, unreachable ${ms(unreachableMs)}, restore ${ms(restoreMs)}, grace ${ms(graceMs)}`,

@@ -173,8 +173,7 @@ const isCure = (cure: Case['cure'], recovered: Parameters<Sick>[1]): boolean =>
 
 function targetConfig(scenario: Case, aliases: string[], name: string): TargetConfig {
   const { target } = new Model(aliases, name);
-  const { waitMs, recoveryMs, unreachableMs, restoreMs, graceMs } = scenario;
-  const { waitMs, unreachableMs, restoreMs, graceMs, hooks } = scenario;
+  const { waitMs, recoveryMs, unreachableMs, restoreMs, graceMs, hooks } = scenario;
   const hook = { run: 'true', timeoutMs: 20_000 };
   return {
     ...target,

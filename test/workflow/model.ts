@@ -220,8 +220,8 @@ export function modelActivities(modelOf: (target: string) => Model | undefined):
         each.openSnapshot = true;
       });
       const { lease: number, leftover, head, releases, quarantined } = host;
-      const snapshot = leftover ?? snapshotOf(input.deploy, host.snapshotSha ?? head);
-      const snapshot = leftover ?? { ...snapshotOf(input.deploy, head), manualChanges: host.manualChanges };
+      const { manualChanges, snapshotSha = head } = host;
+      const snapshot = leftover ?? { ...snapshotOf(input.deploy, snapshotSha), manualChanges };
       const adopted = leftover ? { adoptedFrom: leftover.deploy } : {};
       const seen = {
         services: services(host.running),

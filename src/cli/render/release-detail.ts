@@ -31,15 +31,7 @@ function commitLines({ author, email, at, message, stat }: CommitInfo): string[]
     `Date:   ${at}`,
     '',
     ...message.split('\n').map((line) => `    ${line}`.trimEnd()),
-    ...(stat === ''
-      ? []
-      : [
-          '',
-          ...stat
-            .trimEnd()
-            .split('\n')
-            .map((line) => line.replace(/^\n/, '')),
-        ]),
+    ...(stat === '' ? [] : ['', ...stat.trimEnd().split('\n')]),
   ];
 }
 

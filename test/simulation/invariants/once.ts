@@ -2,9 +2,9 @@ import type { Host } from '../host/host.ts';
 import type { Closed } from '../invariants.ts';
 import { asked, isRobbed } from './state.ts';
 
-const forward = new Set(['inspect', 'fetch', 'reset', 'build', 'start', 'verify', 'diagnose', 'recover', 'record']);
-const restoring = new Set(['retakeLease', 'restoreCheckout', 'restoreImages', 'restoreServices', 'verifyRestored']);
-const forward = new Set(['inspect', 'fetch', 'reset', 'build', 'hook', 'start', 'verify', 'record']);
+const forward = new Set([
+  ...['inspect', 'fetch', 'reset', 'build', 'hook', 'start', 'verify', 'diagnose', 'recover', 'record'],
+]);
 const restoring = new Set([
   'retakeLease',
   'undoing hook',
@@ -27,8 +27,7 @@ function jobs({ world }: Closed, host: Host): string[] {
   const found: string[] = [];
   // Each rung of a recovery is a step of its own.
   const rungs = all.flatMap(({ key }) => key.match(/(?<=\.)recover-\d+-[a-z-]+(?=\.)/) ?? []);
-  for (const step of ['fetch', 'reset', 'build', 'start', ...new Set(rungs)]) {
-  for (const step of ['fetch', 'reset', 'build', 'start', ...hooks]) {
+  for (const step of ['fetch', 'reset', 'build', 'start', ...hooks, ...new Set(rungs)]) {
     const ran = all.filter(({ key, code }) => key.startsWith(`${deploy}.${step}.`) && code !== 'lost');
     if (ran.length > 1) found.push(`${step} ran ${ran.length} times on ${host.alias}`);
   }
