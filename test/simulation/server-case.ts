@@ -43,7 +43,7 @@ function outlineOf({ report, closeType, world }: Trace): object {
     isOurs: lease?.deploy === world.deploy,
     open: snapshots.has(world.deploy),
   }));
-  const said = { outcome: report?.outcome, closeType, commit: report?.commit, failure: report?.failure?.type };
-  // How far a command had come when it was ended is left as it is where a restore was given up, and is a matter of time.
-  return said.outcome === 'needs-operator' ? said : { ...said, hosts };
+  const said = { outcome: report?.outcome, closeType, commit: report?.commit };
+  // A restore that was given up leaves everything as far as it had come, which is a matter of time.
+  return said.outcome === 'needs-operator' ? said : { ...said, failure: report?.failure?.type, hosts };
 }
