@@ -3,10 +3,12 @@ import { DeployError } from '../src/domain/deploy-error.ts';
 import { serviceName } from '../src/domain/names.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import { diagnoseNow } from './diagnose.ts';
+import { drift } from './drift.ts';
 import { checkEnv } from './env-check.ts';
 import { look } from './inspect.ts';
 import { unsetSecrets } from './notify.ts';
 import { gitState, health, services } from './readings.ts';
+import { releases } from './releases.ts';
 import type { AskRun } from './run.ts';
 import { describeHolder, dropLease, leaseState } from './ssh/lease.ts';
 import { parseStateFiles } from './state-files.ts';
@@ -34,13 +36,10 @@ async function answerOf(deps: Deps, input: AskInput, run: AskRun): Promise<Parti
       return services(deps, input, run);
     case 'health':
       return health(deps, input, question.from, run);
-    case 'releases': {
-      const state = await overview(deps, input);
-      return {
-        releases: state.releases,
-        quarantined: [...state.quarantined].map(([sha, why]) => ({ sha, why })),
-      };
-    }
+    case 'releases':
+      return releases(deps, input, run);
+    case 'drift':
+      return { drift: await drift(deps, input, run) };
     case 'doctor': {
       const dead = await endDeadHolder(deps, input);
       const { now, findings } = await look(deps, input, { thorough: true, signal: run.signal });

@@ -74,7 +74,8 @@ const overwritten = `overwritten() {
 # Sets raw to the name that git quoted.
 unquoted() {
   case $1 in
-  '"'*) raw=\${1#?} raw=\${raw%?}; printf -v raw %b "$raw" ;;
+  # Of all of git's escapes %b leaves this one as it is.
+  '"'*) raw=\${1#?} raw=\${raw%?} raw=\${raw//\\\\\\"/\\"}; printf -v raw %b "$raw" ;;
   *) raw=$1 ;;
   esac
 }
@@ -128,13 +129,21 @@ keep_meanwhile() {
 trees() { git rev-parse --quiet --verify "$1^{tree}" && git rev-parse --quiet --verify "$1^2^{tree}"; }
 in_submodules() { if [ -f .gitmodules ]; then git submodule --quiet foreach --recursive "$1"; fi; }
 update_submodules() { if [ -f .gitmodules ]; then git submodule update --init --recursive --force; fi; }
+# When the changed files of $1 were last written: a checkout writes them anew. One that was removed has no time.
+note_times() {
+  local path raw at
+  note times "$(git diff --name-only "$1^1" "$1" | sed -n 1,200p | while IFS= read -r path; do
+    unquoted "$path"
+    if at=$(stat -c %Y -- "$raw" 2>/dev/null); then echo "$at $path"; fi
+  done)"
+}
 # From the first byte that a checkout writes, changes in the tree are no longer a person's: so this is done once.
 keep_changes() {
   local saved
   if [ -f "$own/saved" ]; then return 0; fi
   create_ref "refs/dbc/snapshot/$deploy" HEAD
   saved=$(stash "manual changes before deploy $deploy")
-  if [ -n "$saved" ]; then create_ref "refs/dbc/saved/$deploy" "$saved"; fi
+  if [ -n "$saved" ]; then create_ref "refs/dbc/saved/$deploy" "$saved" && note_times "$saved"; fi
   in_submodules 'saved=$(git stash create) && [ -z "$saved" ] || git update-ref "refs/dbc/saved/'"$deploy"'" "$saved" "" || :'
   note saved done
 }
@@ -207,7 +216,7 @@ if [ "$sha" != "$(git rev-parse --quiet --verify HEAD)" ]; then overwritten "$sh
 
 /**
  * Keeps what is there, create-only and once, then checks the commit out. Its result: `manual PATH` for each tracked
- * file with changes, `saved REF`, `untracked PATH`, or only `unchanged` where the commit is there already and nothing
+ * file with changes, `manual-at EPOCH PATH` for when it was written, `saved REF`, `untracked PATH`, or only `unchanged` where the commit is there already and nothing
  * else.
  */
 export const resetScript = (repository: RepositoryConfig, deploy: string, sha: string): string =>
@@ -232,6 +241,7 @@ update_submodules
 if git rev-parse --verify --quiet "refs/dbc/saved/$deploy" >/dev/null; then
   echo "saved refs/dbc/saved/$deploy" >&3
   git diff --name-only "refs/dbc/saved/$deploy^1" "refs/dbc/saved/$deploy" | sed -n '1,200s/^/manual /p' >&3
+  if [ -f "$own/times" ]; then sed -n '/./s/^/manual-at /p' "$own/times" >&3; fi
 fi
 git ls-files --others --exclude-standard --directory | sed -n '1,50s/^/untracked /p' >&3
 `;
@@ -370,4 +380,23 @@ export const checkoutScript = (repository: RepositoryConfig): string =>
 echo "remote $(git remote get-url ${quote(repository.remote)} 2>/dev/null)"
 git -c core.quotePath=true diff --name-only HEAD 2>/dev/null | sed -n '1,200s/^/manual /p'
 git -c core.quotePath=true ls-files --others --exclude-standard --directory | sed -n '1,50s/^/untracked /p'
+`;
+
+/**
+ * `head SHA`; of each commit that is recorded or in quarantine `commit SHA BASE64` (author, mail, date, message) and
+ * `stat SHA BASE64`; and `saved REF EPOCH BASE64` with the changed files as `git diff --name-status` tells them.
+ */
+export const releasesScript = `export GIT_OPTIONAL_LOCKS=0 LC_ALL=C
+git() { command git -c core.quotePath=true -c diff.noprefix=false -c color.ui=never "$@"; }
+state=$(git rev-parse --git-common-dir)/deploy-by-commit
+encoded() { head -c 32768 | base64 -w0; }
+echo "head $(git rev-parse --quiet --verify HEAD)"
+{ git for-each-ref --format='%(objectname)' refs/dbc/releases; ls "$state/quarantine"; } | grep -xE '[0-9a-f]{40,64}' | sort -u | while read -r sha; do
+  git cat-file -e "$sha^{commit}" 2>/dev/null || continue
+  echo "commit $sha $(git log -1 --no-show-signature --format='%an%x00%ae%x00%aI%x00%B' "$sha" | encoded)"
+  echo "stat $sha $(git log -1 --no-show-signature -m --first-parent --no-ext-diff --format= --stat=90 --stat-count=200 "$sha" | encoded)"
+done
+git for-each-ref --sort=committerdate --format='%(refname) %(committerdate:unix)' refs/dbc/saved | while read -r ref at; do
+  echo "saved $ref $at $(for side in "$ref" "$ref^2"; do git diff --name-status --no-renames "$ref^1" "$side"; done | sort -u -k 2 | sed -n 1,200p | encoded)"
+done
 `;

@@ -4,6 +4,7 @@ import type {
   DeployActivities,
   DiagnoseInput,
   FetchInput,
+  HookInput,
   InspectInput,
   LeasedTask,
   RecordInput,
@@ -24,6 +25,7 @@ import type { NotifyInput } from '../src/contracts/notification.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
 import { answer } from './ask.ts';
 import type { Deps } from './deps.ts';
+import { hook } from './hook.ts';
 import { inspect } from './inspect.ts';
 import { notify } from './notify.ts';
 import { record } from './record.ts';
@@ -55,6 +57,7 @@ export function createActivities(deps: Deps): DeployActivities {
     fetch: forward<FetchInput, Awaited<ReturnType<typeof fetch>>>(fetch),
     reset: forward<ResetInput, Awaited<ReturnType<typeof reset>>>(reset),
     build: forward<BuildInput, Awaited<ReturnType<typeof build>>>(build),
+    hook: forward<HookInput, void>(hook),
     start: forward<StartInput, void>(start),
     verify: forward<VerifyInput, Awaited<ReturnType<typeof verify>>>(verify),
     diagnose: forward<DiagnoseInput, Diagnosis>(diagnoseRelease),

@@ -7,7 +7,7 @@ import { observe } from './observe.ts';
 import type { Run } from './run.ts';
 import type { RecordContext } from './runtime/port.ts';
 import { refuseLostLease, underLease } from './ssh/lease.ts';
-import { base64, parseStateFiles, releasePath } from './state-files.ts';
+import { base64, parseStateFiles, releaseEnvPath, releasePath } from './state-files.ts';
 import { projectOf } from './steps.ts';
 
 /**
@@ -19,10 +19,16 @@ export async function record(deps: Deps, input: RecordInput, run: Run): Promise<
   const { target, release, number, deploy } = input;
   // A try that hangs must leave time for another one.
   const tryMs = target.timeouts.recordMs / 4;
+  const { env } = target;
+  const keepEnv = env === undefined ? [] : [['keep_release_env', number, deploy, env.file]];
   const written = await program.call(input, {
     operation: 'spend_ballast',
     args: [number],
-    then: [['write', number, 'create', releasePath(release), base64(JSON.stringify(release))], ['overview']],
+    then: [
+      ['write', number, 'create', releasePath(release), base64(JSON.stringify(release))],
+      ...keepEnv,
+      ['overview'],
+    ],
     timeoutMs: tryMs,
   });
   refuseLostLease(input, written);
@@ -49,7 +55,9 @@ export async function record(deps: Deps, input: RecordInput, run: Run): Promise<
     onFailure: 'again',
   });
   const warnings = await pruned(run, input, 'prune', pruneReleaseRefsScript(kept) + runtime.pruneReleases(context));
-  const old = releases.filter(({ sha }) => !kept.includes(sha)).map((each) => releasePath(each));
+  const old = releases
+    .filter(({ sha }) => !kept.includes(sha))
+    .flatMap((each) => [releasePath(each), releaseEnvPath(each)]);
   if (old.length > 0) {
     await program.call(input, { operation: 'remove', args: [number, ...old], timeoutMs: 60_000 });
   }

@@ -56,3 +56,5 @@ export function adoptedNotes(deploy: string, { target, built, started }: Leftove
 
 /** One file a deploy: a commit may be released more than once. */
 export const releasePath = (release: Release): string => `releases/${release.deploy}.json`;
+/** The env file as it was when the release was recorded; only the host ever reads it, and `drift`. */
+export const releaseEnvPath = (release: Release): string => `releases/${release.deploy}.env`;

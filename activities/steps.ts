@@ -117,7 +117,16 @@ export async function reset(_deps: Deps, input: ResetInput, run: Run): Promise<R
   const said = (key: string) => [...result.matchAll(new RegExp(`^${key} (.*)$`, 'gm'))].map((match) => match[1] ?? '');
   const [savedRef] = said('saved');
   const untracked = said('unchanged').length > 0 ? input.snapshot.untracked : said('untracked');
-  return { manualChanges: said('manual'), untracked, ...(savedRef ? { savedRef } : {}) };
+  const times = said('manual-at').map((line) => /^(\d+) (.*)$/.exec(line) ?? []);
+  const manualChangeTimes = Object.fromEntries(
+    times.map(([, epoch, file = '']) => [file, new Date(Number(epoch) * 1000).toISOString()]),
+  );
+  return {
+    manualChanges: said('manual'),
+    ...(times.length > 0 ? { manualChangeTimes } : {}),
+    untracked,
+    ...(savedRef ? { savedRef } : {}),
+  };
 }
 
 export async function build({ program, secrets }: Deps, input: BuildInput, run: Run): Promise<BuildResult> {

@@ -132,6 +132,12 @@ has_job() {
   [ -d "$1" ]
 }
 
+# has_started DEPLOY STEP: whether it came to run here; one that was ended before that is a job too.
+has_started() {
+  set -- "$state/jobs/$1.$2".*/started
+  [ -e "$1" ]
+}
+
 # untouched DEPLOY: the deploy means to give back a host that it never changed. Goes no further when the host knows
 # better: a Reset from Temporal's UI began the deploy again from before it had touched the host, or put it back. Says
 # whether it still has the lease (begun), so that it can put the host back, or not (ended).
@@ -158,7 +164,7 @@ op_retake() {
   read_lease
   [ "$deploy" = "$2" ] || { say_lease; say refused "$number"; return 0; }
   # What is put back is no release, though a Reset may have come after it was recorded.
-  rm -f "$state/ballast" "$state/releases/$2.json"
+  rm -f "$state/ballast" "$state/releases/$2.json" "$state/releases/$2.env"
   if [ "$number" = "$1" ] || [ "$restoring" != "$4" ]; then issue "$2" "$embedded" "$holder" "$4"; else renew; fi
   unlock
   end_jobs_below "$number" "$3"
@@ -167,6 +173,7 @@ op_retake() {
   for step in build start; do
     if has_job "$2" $step || [ -f "$state/snapshots/$2/adopted" ]; then say begun $step; fi
   done
+  if has_started "$2" hook-before; then say begun before; fi
   say taken "$number"
 }
 

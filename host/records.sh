@@ -33,11 +33,28 @@ op_write() {
 
 # keep_env NUMBER DEPLOY FILE: a copy of the env file beside the snapshot, once.
 op_keep_env() {
+  keep_copy "$1" "$state/snapshots/$2/env" "$3"
+}
+
+# keep_release_env NUMBER DEPLOY FILE: a copy of the env file beside the release, once.
+op_keep_release_env() {
+  keep_copy "$1" "$state/releases/$2.env" "$3"
+}
+
+keep_copy() {
   lock
   require_lease "$1"
-  kept=$state/snapshots/$2/env
-  mkdir -p "${kept%/*}"
-  if [ -f "$3" ] && ! [ -f "$kept" ]; then put "$kept" <"$3" || fail CommandFailed "$kept cannot be written"; fi
+  mkdir -p "${2%/*}"
+  if [ -f "$3" ] && [ -r "$3" ] && ! [ -f "$2" ]; then put "$2" <"$3" || fail CommandFailed "$2 cannot be written"; fi
+}
+
+# kept_envs FILE: of each release's copy whether the env file is the same; the copy itself when it is not.
+op_kept_envs() {
+  for copy in "$state"/releases/*.env; do
+    [ -f "$copy" ] || continue
+    name=${copy##*/}
+    if cmp -s "$copy" "$1"; then say kept_env "${name%.env}" same; else say kept_env "${name%.env}" "$(base64 -w0 <"$copy")"; fi
+  done
 }
 
 # remove NUMBER PATH…: records, each a file or a folder.

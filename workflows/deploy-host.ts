@@ -4,6 +4,7 @@ import { count } from '../src/domain/count.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
 import { formatDuration } from '../src/domain/duration.ts';
 import { shortSha } from '../src/domain/sha.ts';
+import { runHook } from './hooks.ts';
 import type { HostRun } from './host-run.ts';
 import { remoteStep } from './policies.ts';
 import { verifyOrRecover } from './recover.ts';
@@ -69,6 +70,8 @@ export async function deployHost(
   run.subject = subject;
   progress.warn(alias, warnings);
 
+  if (progress.view.kind === 'rollback' && sha !== inspected.head) await runHook(run, 'beforeRollback', sha);
+
   // From here on the host has to be put back if anything goes wrong.
   run.arm('reset');
   progress.unproven(alias);
@@ -85,9 +88,11 @@ export async function deployHost(
   );
   view.manualChanges = reset.manualChanges;
   view.untracked = reset.untracked;
+  if (reset.manualChangeTimes) view.manualChangeTimes = reset.manualChangeTimes;
   if (reset.savedRef) view.savedRef = reset.savedRef;
 
-  if (inspected.intact && sha === snapshot.sha) {
+  const intact = inspected.intact && sha === snapshot.sha;
+  if (intact) {
     for (const step of ['build', 'start', 'wait'] as const) progress.step(alias, step, 'skipped', 'it runs already');
   } else {
     await buildAndStart(run, sha);
@@ -99,6 +104,7 @@ export async function deployHost(
   view.rules = verified.rules;
   view.services = verified.services;
   run.unchanged = verified.unchanged;
+  if (!intact) await runHook(run, 'after', sha);
   return sha;
 }
 
@@ -118,10 +124,15 @@ async function buildAndStart(run: HostRun, sha: string): Promise<void> {
         snapshot,
         ...(retained && retained.images.length > 0 ? { retained } : {}),
       }),
-    ({ images, reused }) =>
-      reused ? count(images.length, 'retained image') : images.length > 0 ? count(images.length, 'image') : undefined,
+    ({ images, reused }) => {
+      if (reused) return count(images.length, 'retained image');
+      if (retained && retained.images.length > 0) return 'built again: not all images of that release were there';
+      return images.length > 0 ? count(images.length, 'image') : undefined;
+    },
   );
   run.images = built.images;
+
+  await runHook(run, 'before', sha);
 
   run.arm('start');
   await run.step('start', () =>

@@ -19,6 +19,7 @@ import { deployHost, inspectHost } from './deploy-host.ts';
 import { failureView } from './failure.ts';
 import { giveLeaseBack } from './give-back.ts';
 import { HostRun } from './host-run.ts';
+import { refuseManualChanges } from './manual-changes.ts';
 import { Notices } from './notices.ts';
 import { compensation, quick } from './policies.ts';
 import { Progress } from './progress.ts';
@@ -96,6 +97,7 @@ class Deploy {
     this.#progress.loaded({ ...target, hosts: sorted });
     this.#notices.began(target);
     for (const host of this.#hosts) await inspectHost(host, this.#kind, this.#request);
+    if (this.#request.stopOnManualChanges) refuseManualChanges(this.#hosts);
     let commit = this.#kind === 'rollback' ? this.#rollbackTo() : this.#request.commit;
     for (const host of this.#hosts) commit = await deployHost(host, this.#hosts, this.#request, commit);
     return commit ?? '';
@@ -142,6 +144,7 @@ class Deploy {
       actor,
       ...(reason === undefined ? {} : { reason }),
       kind: this.#kind,
+      tookMs: Date.now() - Date.parse(this.#progress.view.startedAt),
       subject,
       images,
     };

@@ -73,6 +73,6 @@ function quarantineOf(run: HostRun, { outcome, excused }: Ending): { sha: string
   const itsFault =
     (type === ErrorType.HealthCheckFailed && step === 'verify') ||
     // By itself: not when the host, or somebody on it, had ended it.
-    (type === ErrorType.CommandFailed && step === 'start' && exit !== undefined);
+    (type === ErrorType.CommandFailed && (step === 'start' || step === 'after') && exit !== undefined);
   return itsFault ? { sha: commit, why: `${type}: ${message}` } : undefined;
 }

@@ -25,6 +25,8 @@ export class HostRun {
   images: { service: string; name: string; id: string }[] = [];
   /** The lease is somebody else's: nothing more is done on this host. */
   lost = false;
+  /** The hook that undoes `before` was run, or tried, in the restore. */
+  undoneBefore = false;
   /** Whether the host is on a proven release, so that the snapshot is not needed any more. */
   settled = false;
   /** Verified, and nothing had to change. */

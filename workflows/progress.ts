@@ -12,10 +12,10 @@ import type {
   StepState,
   StepView,
 } from '../src/contracts/deploy.ts';
-import { steps } from '../src/contracts/deploy.ts';
 import type { HostConfig, TargetConfig } from '../src/contracts/target.ts';
 import { searchAttributes } from '../src/contracts/temporal.ts';
 import { checklist } from '../src/domain/checklist.ts';
+import { stepList } from '../src/domain/step-list.ts';
 
 const key = {
   phase: defineSearchAttributeKey(searchAttributes.phase, 'KEYWORD'),
@@ -51,7 +51,8 @@ export class Progress {
     const { path, remote, branch } = target.repository;
     this.view.repository = { path, remote, branch };
     this.view.waitMs = target.waitMs;
-    this.view.hosts = target.hosts.map((host) => hostView(host));
+    const steps = stepList(target, this.view.kind);
+    this.view.hosts = target.hosts.map((host) => hostView(host, steps));
     this.#show();
   }
 
@@ -138,7 +139,7 @@ export class Progress {
   }
 }
 
-function hostView({ alias, address }: HostConfig): HostView {
+function hostView({ alias, address }: HostConfig, steps: StepName[]): HostView {
   return {
     host: alias,
     address,

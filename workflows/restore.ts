@@ -4,6 +4,7 @@ import { ErrorType, type Problem } from '../src/contracts/errors.ts';
 import { formatDuration } from '../src/domain/duration.ts';
 import { shortSha } from '../src/domain/sha.ts';
 import { failureView, isLeaseLost, problemOf } from './failure.ts';
+import { undoBefore } from './hooks.ts';
 import type { HostRun } from './host-run.ts';
 import { compensation } from './policies.ts';
 
@@ -22,19 +23,19 @@ export async function restoreHost(run: HostRun, failedSha: string): Promise<void
   const { restoreMs } = target.timeouts;
   // Temporal ends a pass when its time is up. Hearing of it this much later means that no worker was there to try.
   const absentMs = Math.min(restoreMs, 60_000);
-  let giveUpAt = Date.now() + restoreMs;
+  const time = { giveUpAt: Date.now() + restoreMs };
   let last: Problem | undefined;
   progress.step(alias, 'restore', 'running');
   progress.unproven(alias);
   try {
     for (let pass = 0; ; pass++) {
       try {
-        return await restoreOnce(run, failedSha, pass, giveUpAt);
+        return await restoreOnce(run, failedSha, pass, time);
       } catch (error) {
         if (isCancellation(error) || isLeaseLost(error)) throw error;
         last = sayingMore(problemOf(error, 'restore'), last);
-        if (Date.now() > giveUpAt + absentMs) giveUpAt = Date.now() + restoreMs;
-        else if (giveUpAt - Date.now() < leastMs) throw error;
+        if (Date.now() > time.giveUpAt + absentMs) time.giveUpAt = Date.now() + restoreMs;
+        else if (time.giveUpAt - Date.now() < leastMs) throw error;
         progress.step(alias, 'restore', 'running', `again, because: ${last.message}`);
         await sleep(Math.min(2_000 * 2 ** pass, 30_000), { summary: `${alias}: restore again` });
       }
@@ -53,9 +54,9 @@ export async function restoreHost(run: HostRun, failedSha: string): Promise<void
   }
 }
 
-async function restoreOnce(run: HostRun, failedSha: string, pass: number, giveUpAt: number): Promise<void> {
+async function restoreOnce(run: HostRun, failedSha: string, pass: number, time: { giveUpAt: number }): Promise<void> {
   const { alias, snapshot, progress, attempted } = run;
-  const part = (what: string) => compensation(giveUpAt - Date.now(), `${alias}: ${what}`);
+  const part = (what: string) => compensation(time.giveUpAt - Date.now(), `${alias}: ${what}`);
   const view = progress.host(alias);
 
   // First of all: whatever of ours is still running, or wakes up later, can start nothing any more.
@@ -63,6 +64,7 @@ async function restoreOnce(run: HostRun, failedSha: string, pass: number, giveUp
   const { number, begun = [] } = await part('take the lease again').retakeLease(run.leased);
   Object.assign(run, { number, numberIsUnsure: false });
   for (const step of begun) attempted.add(step);
+  time.giveUpAt += await undoBefore(run, failedSha, begun.includes('before'));
   const input: RestoreInput = {
     ...run.leased,
     snapshot,

@@ -109,7 +109,7 @@ export async function retakeLease(program: HostProgram, task: LeasedTask, run: s
   const said = answer.lines.filter(({ key }) => key === 'begun').map((line) => line.value);
   return {
     number: Number(value(answer, 'taken')),
-    begun: (['build', 'start'] as const).filter((step) => said.includes(step)),
+    begun: (['build', 'before', 'start'] as const).filter((step) => said.includes(step)),
   };
 }
 

@@ -23,6 +23,7 @@ export interface DeployFlags extends TemporalFlags {
   onInterrupt: 'abort' | 'detach';
   force?: boolean | undefined;
   forceTakeover?: boolean | undefined;
+  stopOnManualChanges?: boolean | undefined;
 }
 
 const usage = (message: string, hint: string): DeployError => new DeployError('InvalidInput', message, { hint });

@@ -33,6 +33,7 @@ export function createProgram(done: (code: ExitCode) => void): CommandUnknownOpt
       )
       .option('--force', 'although the commit is quarantined')
       .option('--force-takeover', 'take a lease whose holder cannot be asked')
+      .option('--stop-on-manual-changes', 'change nothing where a person has changed tracked files')
       .option('--reason <text>', 'why; kept with the release');
 
   dbc.addCommand(
@@ -82,8 +83,16 @@ export function createProgram(done: (code: ExitCode) => void): CommandUnknownOpt
   dbc.addCommand(
     asking('releases', 'what ran healthily on the hosts of a target')
       .argument('<target>')
+      .argument('[sha]', 'one of them in full')
+      .action((target, sha, flags) =>
+        on(flags, async (terminal) => (await import('./commands/releases.ts')).releases(terminal, target, sha, flags)),
+      ),
+  );
+  dbc.addCommand(
+    asking('drift', 'in what the hosts are no longer what their last release says')
+      .argument('<target>')
       .action((target, flags) =>
-        on(flags, async (terminal) => (await import('./commands/releases.ts')).releases(terminal, target, flags)),
+        on(flags, async (terminal) => (await import('./commands/drift.ts')).drift(terminal, target, flags)),
       ),
   );
   dbc.addCommand(

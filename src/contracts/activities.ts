@@ -1,10 +1,12 @@
 import type { DeployKind, RuleView, ServiceView } from './deploy.ts';
 import type { Diagnosis, Rung } from './diagnosis.ts';
+import type { Drift } from './drift.ts';
 import type { Problem } from './errors.ts';
 import type { LeaseHolder, LeaseState, Release, Snapshot } from './host.ts';
 import type { NotifyInput } from './notification.ts';
 import type { EnvReport, Finding } from './preflight.ts';
-import type { HealthRule, HostConfig, TargetConfig } from './target.ts';
+import type { ReleaseHistory } from './releases.ts';
+import type { HealthRule, HookName, HostConfig, TargetConfig } from './target.ts';
 
 /** Which host an activity acts on, and for whom. */
 export interface HostTask {
@@ -64,6 +66,8 @@ export interface ResetInput extends LeasedTask {
 
 export interface ResetResult {
   manualChanges: string[];
+  /** When each was last written, by the host; ISO 8601. Not of files that were removed. */
+  manualChangeTimes?: Record<string, string>;
   savedRef?: string;
   untracked: string[];
 }
@@ -79,6 +83,17 @@ export interface BuildResult {
   images: { service: string; name: string; id: string }[];
   /** True when nothing was built because the release's images were still there. */
   reused: boolean;
+}
+
+export interface HookInput extends LeasedTask {
+  name: HookName;
+  /** The commit that the host goes to. */
+  sha: string;
+  /** The commit that it leaves; '' when that is not known any more. */
+  previous: string;
+  snapshot: Snapshot;
+  /** In a restore, which may undo a rollback that ran the hook already. */
+  restoring?: true;
 }
 
 export interface StartInput extends LeasedTask {
@@ -177,7 +192,7 @@ export interface Retaken {
    * Which of these this deploy has begun here, or the one whose snapshot it adopted: the host knows. Histories from before
    * this was told do not say.
    */
-  begun?: ('build' | 'start')[];
+  begun?: ('build' | 'before' | 'start')[];
 }
 
 /** Histories from before this was told hold no result. */
@@ -198,6 +213,8 @@ export interface DeployActivities {
   fetch(input: FetchInput): Promise<Fetched>;
   reset(input: ResetInput): Promise<ResetResult>;
   build(input: BuildInput): Promise<BuildResult>;
+  /** A command of the user's, between the steps. */
+  hook(input: HookInput): Promise<void>;
   start(input: StartInput): Promise<void>;
   verify(input: VerifyInput): Promise<Verified>;
   /** Why the release is not healthy. Changes nothing. */
@@ -224,6 +241,7 @@ export type Question =
   /** `from`: only the rules that are asked from there. */
   | { ask: 'health'; from?: HealthRule['from'] }
   | { ask: 'releases' }
+  | { ask: 'drift' }
   | { ask: 'doctor' }
   | { ask: 'diagnose' }
   | { ask: 'env-check' }
@@ -245,6 +263,8 @@ export interface Answer {
   rules?: RuleView[];
   releases?: Release[];
   quarantined?: { sha: string; why: string }[];
+  history?: ReleaseHistory;
+  drift?: Drift;
   lease?: LeaseState;
   /** The output of `logs`, redacted. */
   text?: string;

@@ -71,6 +71,8 @@ export interface HostView {
   services: ServiceView[];
   /** Tracked files with manual changes, kept as `savedRef`. */
   manualChanges: string[];
+  /** When each of them was last written, by the host; ISO 8601. Not of files that were removed. */
+  manualChangeTimes?: Record<string, string>;
   savedRef?: string;
   untracked: string[];
   /** Why it was not healthy, when it was not. */

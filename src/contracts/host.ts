@@ -87,6 +87,8 @@ export interface Release {
   actor: string;
   reason?: string;
   kind: 'deploy' | 'rollback';
+  /** From the workflow's start to the record; absent in those recorded before this was kept. */
+  tookMs?: number;
   subject: string;
   images: { service: string; name: string; id: string }[];
 }

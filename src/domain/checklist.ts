@@ -1,5 +1,6 @@
 import type { DeployView, HostView, StepState } from '../contracts/deploy.ts';
 import { formatDuration } from './duration.ts';
+import { manualChangeLines } from './manual-changes.ts';
 import { shortSha } from './sha.ts';
 
 const mark: Record<StepState, string> = {
@@ -22,6 +23,9 @@ export function checklist(view: DeployView): string {
     lines.push('', `**${failure.type}**${failure.step ? ` in ${failure.step}` : ''}: ${oneLine(failure.message)}`);
   for (const host of view.hosts)
     lines.push('', `**${host.host}** ${summaryOf(host)}`, ...host.steps.map(line), ...diagnosed(host));
+  for (const host of view.hosts) {
+    lines.push('', `**${host.host}** ${summaryOf(host)}`, ...host.steps.map(line), ...changedByHand(host));
+  }
   return lines.join('\n');
 }
 
@@ -30,6 +34,17 @@ function summaryOf({ before, now, verified }: HostView): string {
   const is = now === undefined ? '' : `, is \`${shortSha(now)}\`${verified ? ', verified' : ''}`;
   return was + is;
 }
+
+/** Where they are kept, the report and the host say. */
+function changedByHand(host: HostView): string[] {
+  const changes = manualChangeLines(host);
+  if (changes.length === 0) return [];
+  const more = changes.length > mostChanges ? [`- … and ${changes.length - mostChanges} more`] : [];
+  const shown = changes.slice(0, mostChanges).map((each) => `- ${oneLine(each)}`);
+  return ['', `Changed by hand${host.savedRef ? `, kept as ${host.savedRef}` : ''}:`, ...shown, ...more];
+}
+
+const mostChanges = 20;
 
 function line({ step, state, startedAt, finishedAt, note }: HostView['steps'][number]): string {
   const took = startedAt && finishedAt ? ` ${formatDuration(Date.parse(finishedAt) - Date.parse(startedAt))}` : '';

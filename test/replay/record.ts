@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { WorkflowType } from '../../src/contracts/temporal.ts';
 import { ended, Lab, type StartOptions, untilPhase } from '../workflow/lab.ts';
-import { aborted, cancelled, fails, Model, newSha, oldSha, release, snapshotOf } from '../workflow/model.ts';
+import { aborted, type Call, cancelled, fails, Model, newSha, oldSha, release, snapshotOf } from '../workflow/model.ts';
 import { withoutMachine } from './without-machine.ts';
 
 const folder = join(import.meta.dirname, 'histories');
@@ -63,6 +63,12 @@ const scenarios: Record<string, Scenario> = {
   'aborted-by-cancelling': { model: new Model().on('start', cancelled) },
   superseded: { model: new Model(two).on('build', fails('LeaseLost'), { host: 'web-2' }) },
   'needs-operator': { model: new Model().on('build', aborted).on('restoreCheckout', aborted) },
+  'succeeded-rollback-with-hooks': { model: withHooks(releasedBefore()), options: { type } },
+  'rolled-back-with-hooks': {
+    model: withHooks(new Model()).on('verify', fails('HealthCheckFailed')).on('hook', failsInRestore),
+  },
+  'aborted-in-hook': { model: withHooks(new Model()).on('hook', aborted, { times: 1 }) },
+  'not-applied-manual-changes': { model: changedByHand(), options: { stopOnManualChanges: true } },
   inspect: {
     model: new Model(two).on('ask', fails('CommandFailed'), { host: 'web-2' }),
     options: { type: WorkflowType.inspect, question: { ask: 'services' } },
@@ -78,6 +84,22 @@ function releasedBefore(): Model {
 function recovering(): Model {
   const model = new Model();
   model.target.recoveryMs = 120_000;
+  return model;
+}
+
+function withHooks(model: Model): Model {
+  const hook = { run: './hook', timeoutMs: 60_000 };
+  model.target.hooks = { before: hook, after: hook, beforeRollback: hook };
+  return model;
+}
+
+async function failsInRestore(call: Call): Promise<void> {
+  if (call.input.restoring) await fails('CommandFailed')(call);
+}
+
+function changedByHand(): Model {
+  const model = new Model();
+  model.host().manualChanges = ['README.md'];
   return model;
 }
 

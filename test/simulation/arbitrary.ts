@@ -11,6 +11,7 @@ const refusals: Partial<Record<Await, ErrorType[]>> = {
   fetch: ['CommitNotAllowed', 'PreflightFailed', 'HostKeyMismatch', 'SshUnavailable'],
   reset: ['PreflightFailed', 'InvalidInput', 'SshUnavailable', 'CommandFailed'],
   build: ['ImageMissing', 'HostKeyMismatch', 'SshUnavailable'],
+  hook: ['HostKeyMismatch', 'SshUnavailable', 'DeadlineExceeded'],
   start: ['HostKeyMismatch', 'SshUnavailable', 'DeadlineExceeded'],
   verify: ['CommandFailed', 'HostKeyMismatch', 'SshUnavailable'],
   diagnose: ['CommandFailed', 'DeadlineExceeded', 'SshUnavailable'],
@@ -30,10 +31,11 @@ const forward: Await[] = ['inspect', 'fetch', 'reset', 'build', 'start', 'verify
 /** What goes wrong early ends a deploy before it is interesting, so the later steps stand here more than once. */
 const activities: Await[] = [
   ...['loadTarget' as const, ...forward, ...forward.slice(2), ...restoring, ...restoring],
-  ...(['releaseLease', 'releaseLease', 'start', 'verify'] as const),
+  ...(['releaseLease', 'releaseLease', 'start', 'verify', 'hook', 'hook'] as const),
 ];
 const withCommands: Await[] = [
-  ...(['reset', 'fetch', 'build', 'build', 'start', 'start', 'start', 'record', 'prune', 'recover'] as const),
+  ...(['reset', 'fetch', 'build', 'build', 'start', 'start', 'start', 'record', 'prune'] as const),
+  ...(['recover', 'hook'] as const),
   ...(['restoreCheckout', 'restoreCheckout', 'restoreImages', 'restoreImages'] as const),
   ...(['restoreServices', 'restoreServices'] as const),
 ];
@@ -182,6 +184,7 @@ export const anyCase: fc.Arbitrary<Case> = record({
   newIsSick: constantFrom(false, false, true),
   oldIsSick: fc.oneof({ weight: 9, arbitrary: constant(false) }, { weight: 1, arbitrary: constant(true) }),
   cure: constantFrom('nothing', 'restart', 'recreate'),
+  hooks: constantFrom(false, false, true),
   waitMs: constantFrom(0, 15_000),
   recoveryMs: constantFrom(0, 5_000, 40_000),
   unreachableMs: constantFrom(20_000, 60_000),

@@ -3,13 +3,14 @@ import type { Case, Event, Fault, HostSetup, Spot } from './case.ts';
 /** A case as a person reads it: what was there, what was asked, what goes wrong and when. */
 export function caseText(scenario: Case): string {
   const { kind, commit, force, newIsSick, oldIsSick, cure, waitMs, recoveryMs } = scenario;
-  const { unreachableMs, restoreMs, graceMs } = scenario;
+  const { hooks, unreachableMs, restoreMs, graceMs } = scenario;
   const asked = `${kind} of ${commit === 'tip' ? 'the new commit' : commit}${force ? ' by force' : ''}`;
   return [
     `${asked}; wait ${ms(waitMs)}, recovery ${ms(recoveryMs)}, unreachable ${ms(unreachableMs)}, restore ${ms(restoreMs)}, grace ${ms(graceMs)}`,
     ...(newIsSick ? ['  the new release is sick'] : []),
     ...(oldIsSick ? ['  the old release is sick'] : []),
     ...((newIsSick || oldIsSick) && cure !== 'nothing' ? [`  a ${cure} cures it`] : []),
+    ...(hooks ? ['  with hooks'] : []),
     ...scenario.hosts.map((host, index) => `  web-${index + 1}: ${hostText(host)}`),
     ...scenario.faults.map((fault) => `  ${faultText(fault)}`),
     ...scenario.events.map((event) => `  ${eventText(event)}`),

@@ -1,6 +1,7 @@
 /** What must hold after every case: section by section what the design promises. Each check tells what is broken. */
 import { CloseType } from '../../src/contracts/errors.ts';
 import { claims } from './invariants/claims.ts';
+import { hooks } from './invariants/hooks.ts';
 import { leases } from './invariants/leases.ts';
 import { once } from './invariants/once.ts';
 import { outcomes } from './invariants/outcomes.ts';
@@ -14,7 +15,7 @@ export function violations(trace: Trace): string[] {
   if (closeType === 'terminated') return [];
   if (closeType === undefined) return ['the workflow never ends'];
   if (!report?.outcome) return [`it closed as ${closeType}, without a report`];
-  return [closed, outcomes, claims, once, leases, quarantine].flatMap((check) => check({ ...trace, report }));
+  return [closed, outcomes, claims, once, hooks, leases, quarantine].flatMap((check) => check({ ...trace, report }));
 }
 
 export type Closed = Trace & { report: NonNullable<Trace['report']> };

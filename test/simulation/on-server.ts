@@ -16,7 +16,7 @@ import { workflowBundle } from '../workflow/bundle.ts';
 import type { Case } from './case.ts';
 import { Clock } from './clock.ts';
 import { Happenings } from './happenings.ts';
-import { type Asked, startOf, type Trace } from './run-case.ts';
+import { type Asked, startOf, stepOf, type Trace } from './run-case.ts';
 import type { Answer, WorkerAttempt } from './temporal/activity-task.ts';
 import { activityNames, aliasOf, SimulatedWorker } from './worker/worker.ts';
 import { World } from './world.ts';
@@ -129,7 +129,7 @@ class Run {
     const cancel = cancelled.catch(() => attempt?.told('cancelled'));
     this.#cancellable.add(cancel);
     if (info.attempt === 1) {
-      this.asked.push({ step: activity, host: aliasOf(input), at: clock.now });
+      this.asked.push({ step: stepOf(activity, [input]), host: aliasOf(input), at: clock.now });
       await this.happenings.begins(activity, aliasOf(input));
     }
     const answer = new Promise<Answer>((resolve) => {

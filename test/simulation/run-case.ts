@@ -1,3 +1,4 @@
+import type { HookInput } from '../../src/contracts/activities.ts';
 import type { DeployReport } from '../../src/contracts/deploy.ts';
 import { deployWorkflowId, WorkflowType } from '../../src/contracts/temporal.ts';
 import type { Case } from './case.ts';
@@ -78,7 +79,7 @@ async function runDeploy(sandbox: Sandbox, world: World, runId: string): Promise
     ...{ clock, sandbox, worker, runId, ...startOf(world) },
     onlooker: {
       scheduled: (task) => {
-        asked.push({ step: task.name, host: aliasIn(task), at: clock.now });
+        asked.push({ step: stepOf(task.name, task.args), host: aliasIn(task), at: clock.now });
         void happenings.begins(task.name, aliasIn(task));
       },
       resolved: (task) => happenings.ends(task.name, aliasIn(task)),
@@ -106,6 +107,12 @@ async function runDeploy(sandbox: Sandbox, world: World, runId: string): Promise
   if (worker.broken !== undefined) throw worker.broken;
   const { abortedAt } = happenings;
   return { world, asked, abortedAt, ...reportOf(temporal.closing), history: () => temporal.history.toJSON() };
+}
+
+/** A hook that undoes `before` is part of the restore. */
+export function stepOf(name: string, args: unknown[]): string {
+  const [input] = args as [Partial<HookInput>];
+  return name === 'hook' && input.restoring ? 'undoing hook' : name;
 }
 
 /** In order of time. */

@@ -173,10 +173,12 @@ const isCure = (cure: Case['cure'], recovered: Parameters<Sick>[1]): boolean =>
 
 function targetConfig(scenario: Case, aliases: string[], name: string): TargetConfig {
   const { target } = new Model(aliases, name);
-  const { waitMs, recoveryMs, unreachableMs, restoreMs, graceMs } = scenario;
+  const { waitMs, recoveryMs, unreachableMs, restoreMs, graceMs, hooks } = scenario;
+  const hook = { run: 'true', timeoutMs: 20_000 };
   return {
     ...target,
     waitMs,
+    ...(hooks ? { hooks: { before: hook, after: hook, beforeRollback: hook } } : {}),
     verify: { deadlineMs: 8_000, intervalMs: 1_000, passes: 2 },
     ...(recoveryMs > 0 ? { recoveryMs } : {}),
     timeouts: {

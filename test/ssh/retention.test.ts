@@ -1,7 +1,7 @@
 /** What hundreds of deploys leave on a host: no more than the configuration says. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MockActivityEnvironment } from '@temporalio/testing';
@@ -35,6 +35,7 @@ describe(`after ${deploys} deploys, of which every fourth failed`, function () {
       ['gc.autoPackLimit', '10'],
     ] as const)
       git('config', key, value);
+    writeFileSync(join(checkout, '.env.aws'), 'A=1\n', { mode: 0o600 });
     const secrets = new Secrets();
     const activities = createActivities({
       ...{ program: new HostProgram(localPort(), secrets), secrets },
@@ -54,6 +55,7 @@ describe(`after ${deploys} deploys, of which every fourth failed`, function () {
     repository: { path: checkout, branch: 'main', remote: 'origin' },
     // More than a log may hold.
     runtime: { kind: 'commands', build: 'seq 5000', start: 'true', stop: 'true', status: 'true' },
+    env: { file: '.env.aws', required: [], requiredWhen: [] },
     waitMs: 0,
     health: [],
     verify: { deadlineMs: 5000, intervalMs: 10, passes: 1 },
@@ -103,7 +105,10 @@ describe(`after ${deploys} deploys, of which every fourth failed`, function () {
   });
 
   it('no more releases, jobs and snapshots are kept than configured', () => {
-    assert.equal(readdirSync(join(state, 'releases')).length, retain.releases);
+    for (const kind of ['.json', '.env']) {
+      const files = readdirSync(join(state, 'releases')).filter((file) => file.endsWith(kind));
+      assert.equal(files.length, retain.releases, kind);
+    }
     assert.deepEqual(readdirSync(join(state, 'snapshots')), []);
     // Beside those of the last deploy itself.
     const jobs = readdirSync(join(state, 'jobs'));

@@ -175,9 +175,13 @@ describe('the summary', () => {
   });
 
   it('tells where manual changes and untracked files are', () => {
-    const changed = host({ manualChanges: ['a.py'], savedRef: 'refs/dbc/saved/1', untracked: ['data.csv'] });
+    const changed = host({
+      ...{ manualChanges: ['a.py', 'gone.py'], savedRef: 'refs/dbc/saved/1', untracked: ['data.csv'] },
+      manualChangeTimes: { 'a.py': '2026-01-08T14:03:09.000Z' },
+    });
     const text = lines({ hosts: [changed] });
-    assert.match(text, /replaced by the new release: a\.py; saved as refs\/dbc\/saved\/1/);
+    assert.match(text, /replaced by the new release; saved as refs\/dbc\/saved\/1/);
+    assert.match(text, /^ {6}a\.py, changed 2026-01-08 14:03 UTC\n {6}gone\.py$/m);
     assert.match(text, /left alone: data\.csv/);
   });
 });

@@ -24,12 +24,14 @@ import {
   headScript,
   keepCommitScript,
   pruneReleaseRefsScript,
+  releasesScript,
   resetHeadScript,
   resetScript,
   resolveScript,
   restoreCheckoutScript,
 } from '../../activities/git.ts';
 import type { Snapshot } from '../../src/contracts/host.ts';
+import { savedCommands } from '../../src/domain/saved-changes.ts';
 
 /** What the checkout is before: `main` at the first commit. The second one changes, adds and removes files. */
 const firstFiles = {
@@ -695,6 +697,88 @@ describe('the scripts about the checkout', () => {
       'refs/dbc/saved/d1',
       'refs/dbc/snapshot/d1',
     ]);
+  });
+
+  it('reset tells when each file with manual changes was written, also when it is told twice', () => {
+    const names = ['a.txt', 'dir/c.txt'];
+    write(host, { ...Object.fromEntries(names.map((name) => [name, 'edited'])), 'gone.txt': null, 'ünï "x"': 'new' });
+    onHost('add', 'ünï "x"');
+    for (const name of [...names, 'ünï "x"']) utimesSync(join(host, name), 1_700_000_000, 1_700_000_000);
+    const told = () =>
+      pass(reset())
+        .result.split('\n')
+        .filter((line) => /^manual-at/.test(line));
+    const expected = ['"\\303\\274n\\303\\257 \\"x\\""', 'a.txt', 'dir/c.txt'].map(
+      (name) => `manual-at 1700000000 ${name}`,
+    );
+    assert.deepEqual(told().sort(), expected.toSorted());
+    assert.deepEqual(told().sort(), expected.toSorted());
+  });
+
+  describe('the reading about releases', () => {
+    const read = () => pass(releasesScript).lines.map((line) => line.split(' '));
+    const decoded = (word = '') => Buffer.from(word, 'base64').toString('utf8');
+
+    it('tells of each recorded or quarantined commit what git show says, and of no other', () => {
+      const message = 'Subject "quoted" `x`\n\nBody, ünï\nsaved refs/dbc/saved/none 1 x\n';
+      git(work, 'checkout', '--quiet', '-b', 'side', first);
+      commit({ 'side.txt': '1\n2\n' }, message);
+      git(work, 'checkout', '--quiet', 'main');
+      git(work, 'merge', '--quiet', '--no-ff', '-m', 'merged', 'side');
+      git(work, 'push', '--quiet', 'origin', 'main');
+      pass(fetchScript(repository()));
+      const merge = onHost('rev-parse', 'origin/main');
+      const side = onHost('rev-parse', 'origin/main^2');
+      for (const sha of [first, side]) pass(keepCommitScript(sha));
+      mkdirSync(join(host, '.git/deploy-by-commit/quarantine'), { recursive: true });
+      for (const name of [merge, '0'.repeat(40), 'no-sha'])
+        writeFileSync(join(host, '.git/deploy-by-commit/quarantine', name), 'why');
+      const said = read();
+      assert.deepEqual(said[0], ['head', first]);
+      const about = (key: string) =>
+        new Map(said.filter(([word]) => word === key).map(([, sha, text]) => [sha, decoded(text)]));
+      assert.deepEqual([...about('commit').keys()].sort(), [first, side, merge].sort());
+      assert.equal(about('commit').get(side)?.split('\0')[3]?.trimEnd(), message.trimEnd());
+      assert.deepEqual(about('commit').get(side)?.split('\0').slice(0, 2), ['Dev', 'd@e']);
+      assert.match(about('stat').get(side) ?? '', / side\.txt \| 2 \+\+\n 1 file changed, 2 insertions\(\+\)/);
+      assert.match(about('stat').get(merge) ?? '', /side\.txt/, 'a merge against its first parent');
+      assert.match(about('stat').get(first) ?? '', / 6 files changed/);
+      assert.ok(!said.some(([word]) => word === 'saved'));
+    });
+
+    it('tells what was saved, and the commands that it leads to show it and get it back', () => {
+      const staged = { 'bin/run': '#!/bin/sh\n# staged\n' };
+      write(host, { 'a.txt': 'edited', 'b.txt': null, ...staged, "it's ünï": 'new' });
+      onHost('add', 'bin/run', "it's ünï");
+      write(host, { 'bin/run': firstFiles['bin/run'] });
+      pass(reset());
+      const saved = read().filter(([word]) => word === 'saved');
+      assert.equal(saved.length, 1);
+      const [, ref = '', at, files] = saved[0] ?? [];
+      assert.equal(ref, 'refs/dbc/saved/d1');
+      assert.ok(Math.abs(Number(at) - Date.now() / 1000) < 60);
+      assert.deepEqual(decoded(files).trimEnd().split('\n'), [
+        'A\t"it\'s \\303\\274n\\303\\257"',
+        'M\ta.txt',
+        'D\tb.txt',
+        'M\tbin/run',
+      ]);
+      const sh = (command = '') =>
+        execFileSync('bash', ['-c', command], { cwd: '/', env: { ...env, ...author }, encoding: 'utf8' });
+      const quoted = decoded(files).split('\n')[0]?.slice(2);
+      const { show, apply, file } = savedCommands(host, ref, quoted);
+      const shown = sh(show);
+      for (const name of ['a.txt', 'b.txt']) assert.match(shown, new RegExp(` ${name} +\\|`));
+      assert.match(shown, /\+edited/);
+      sh(file);
+      assert.equal(readFileSync(join(host, "it's ünï"), 'utf8'), 'new');
+      onHost('reset', '--quiet', '--hard');
+      // The new release changed a.txt as well: git says so, and nothing is lost.
+      assert.throws(() => sh(apply));
+      onHost('reset', '--quiet', '--hard', first);
+      sh(apply);
+      assert.deepEqual([readFileSync(join(host, 'a.txt'), 'utf8'), existsSync(join(host, 'b.txt'))], ['edited', false]);
+    });
   });
 
   it('the state of a checkout is told without taking any lock, also of one without a commit', () => {

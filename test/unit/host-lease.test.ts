@@ -97,6 +97,16 @@ for (const shell of shells) {
       assert.deepEqual(await begun(), ['begun build']);
     });
 
+    it('is retaken with word of a hook before start only when it came to run', async () => {
+      await take('a');
+      const job = join(host.state, 'jobs/a.hook-before.0');
+      mkdirSync(job);
+      for (const file of ['status', 'voided']) writeFileSync(join(job, file), '0 1');
+      assert.deepEqual(await begun(), []);
+      writeFileSync(join(job, 'started'), '');
+      assert.deepEqual(await begun(), ['begun before']);
+    });
+
     it('is retaken as if everything had been begun when the snapshot of a dead deploy was adopted', async () => {
       await take('a');
       mkdirSync(join(host.state, 'snapshots/a'), { recursive: true });

@@ -80,6 +80,23 @@ for (const shell of shells) {
       assert.ok(!host.has('snapshots/d2/env'));
     });
 
+    it('keep a copy of the environment file with each release, and tell which of them it no longer is', async () => {
+      const file = join(host.repository, '.env.aws');
+      const kept = async () =>
+        (await host.call('kept_envs', '.env.aws')).said.filter((line) => line.startsWith('kept_env '));
+      assert.deepEqual(await kept(), []);
+      writeFileSync(file, 'A=1\n');
+      await host.call('keep_release_env', 1, 'd1', '.env.aws');
+      writeFileSync(file, 'A=2\n');
+      for (const deploy of ['d1', 'd2']) await host.call('keep_release_env', 1, deploy, '.env.aws');
+      await host.call('keep_release_env', 1, 'd3', 'missing');
+      assert.equal((await host.call('keep_release_env', 2, 'd4', '.env.aws')).one('refused'), '1');
+      assert.equal(statSync(join(host.state, 'releases/d1.env')).mode & 0o777, 0o600);
+      assert.deepEqual(await kept(), [`kept_env d1 ${base64('A=1\n')}`, 'kept_env d2 same']);
+      // Nobody is shown them who only asks for the records.
+      assert.ok((await host.call('overview')).said.every((line) => !line.includes('.env')));
+    });
+
     it('tell the environment file with every call before anything else', async () => {
       const file = Buffer.from('A="x y"\nB=\0\xff\n', 'latin1');
       writeFileSync(join(host.repository, '.env'), file);

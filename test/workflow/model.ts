@@ -46,6 +46,10 @@ export class HostModel {
   snapshotSha: string | undefined;
   /** What it runs is as it should be, so that deploying it again has nothing to build and to start. */
   intact = false;
+  /** Tracked files that a person has changed. */
+  manualChanges: string[] = [];
+  /** The hook that a restore has to undo. */
+  ranBefore = false;
   /** What it knows, and after a Reset the deploy does not: the deploy had begun to change it, or had ended here too. */
   knows: Released = {};
   /** Refs of what a person changed during the deploy. */
@@ -216,7 +220,8 @@ export function modelActivities(modelOf: (target: string) => Model | undefined):
         each.openSnapshot = true;
       });
       const { lease: number, leftover, head, releases, quarantined } = host;
-      const snapshot = leftover ?? snapshotOf(input.deploy, host.snapshotSha ?? head);
+      const { manualChanges, snapshotSha = head } = host;
+      const snapshot = leftover ?? { ...snapshotOf(input.deploy, snapshotSha), manualChanges };
       const adopted = leftover ? { adoptedFrom: leftover.deploy } : {};
       const seen = {
         services: services(host.running),
@@ -238,6 +243,11 @@ export function modelActivities(modelOf: (target: string) => Model | undefined):
     async build(input) {
       await of(input).act('build', input);
       return { images: images(input.sha), reused: input.retained !== undefined };
+    },
+    async hook(input) {
+      await of(input).act('hook', input, (host) => {
+        if (input.name === 'before') host.ranBefore = true;
+      });
     },
     async start(input) {
       await of(input).act('start', input, (host) => {
@@ -263,10 +273,14 @@ export function modelActivities(modelOf: (target: string) => Model | undefined):
       return { warnings: [] };
     },
     async retakeLease(input) {
-      const { lease, knows } = await of(input).act('retakeLease', input, (host) => {
+      const { lease, knows, ranBefore } = await of(input).act('retakeLease', input, (host) => {
         host.lease += 1;
       });
-      return { number: lease, ...(knows.begun ? { begun: ['build', 'start'] } : {}) };
+      const begun = [
+        ...(knows.begun ? (['build', 'start'] as const) : []),
+        ...(ranBefore ? (['before'] as const) : []),
+      ];
+      return { number: lease, ...(begun.length > 0 ? { begun } : {}) };
     },
     async restoreCheckout(input) {
       const { keptMeanwhile } = await of(input).act('restoreCheckout', input, (host) => {

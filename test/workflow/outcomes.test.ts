@@ -28,8 +28,9 @@ describe('a deploy', () => {
   it('records who released what, with the subject of the commit and its images', async () => {
     const model = new Model();
     const { report } = await lab.run(model, { reason: 'a fix' });
-    const { at, ...release } = model.host().releases.at(-1) ?? {};
+    const { at, tookMs = 0, ...release } = model.host().releases.at(-1) ?? {};
     assert.ok(at !== undefined && at > report.startedAt);
+    assert.ok(tookMs >= model.target.waitMs && tookMs <= Date.parse(report.finishedAt) - Date.parse(report.startedAt));
     assert.deepEqual(release, {
       ...{ sha: newSha, deploy: report.deploy, actor: 'sam', reason: 'a fix', kind: 'deploy', subject: 'A change' },
       images: [{ service: 'backend', name: 'app-backend', id: `sha256:${newSha}` }],

@@ -30,6 +30,7 @@ export async function deploy(
     ...(flags.reason ? { reason: flags.reason } : {}),
     ...(flags.force ? { force: true } : {}),
     ...(flags.forceTakeover ? { forceTakeover: true } : {}),
+    ...(flags.stopOnManualChanges ? { stopOnManualChanges: true } : {}),
   };
   return withSession(terminal, flags, (session) => new Run(terminal, session, kind, request, flags).run(), {
     ui: true,

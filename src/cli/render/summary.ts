@@ -1,10 +1,12 @@
 import type { DeployView, HostView } from '../../contracts/deploy.ts';
 import { formatDuration } from '../../domain/duration.ts';
+import { manualChangeLines } from '../../domain/manual-changes.ts';
 import { shortSha } from '../../domain/sha.ts';
 import { untouched } from '../exit-code.ts';
 import { failureLines } from '../failure.ts';
 import type { Colors } from '../terminal.ts';
 import { diagnosisLine, diagnosisLines } from './diagnosis.ts';
+import { few } from './few.ts';
 import { rule } from './plain.ts';
 
 /** How a deploy ended, what every host runs now, and what is to be known about it. */
@@ -86,15 +88,14 @@ function why({ host, diagnosis }: HostView, { outcome, hosts }: DeployView, c: C
 }
 
 /** What people had left on the host, and where it is. */
-function kept({ host, manualChanges, savedRef, untracked, steps }: HostView, { outcome }: DeployView): string[] {
+function kept(view: HostView, { outcome }: DeployView): string[] {
+  const { host, manualChanges, savedRef, untracked, steps } = view;
   const back = steps.some(({ step, state }) => step === 'restore' && state === 'done');
   const fate = back ? 'put back' : outcome === 'succeeded' ? 'replaced by the new release' : 'kept';
   const saved = savedRef ? `; saved as ${savedRef} in the host's repository` : '';
   return [
-    ...(manualChanges.length > 0 ? [`   Manual changes on ${host}, ${fate}: ${few(manualChanges)}${saved}`] : []),
+    ...(manualChanges.length > 0 ? [`   Manual changes on ${host}, ${fate}${saved}:`] : []),
+    ...manualChangeLines(view).map((line) => `      ${line}`),
     ...(untracked.length > 0 ? [`   Untracked files on ${host}, left alone: ${few(untracked)}`] : []),
   ];
 }
-
-const few = (names: string[]): string =>
-  names.length > 5 ? `${names.slice(0, 5).join(', ')} and ${names.length - 5} more` : names.join(', ');

@@ -45,6 +45,13 @@ export class Jobs {
     return [...this.all.keys()].some((key) => key.startsWith(`${deploy}.${step}.`));
   }
 
+  /** One that was claimed as cancelled never ran. */
+  hasStarted(deploy: string, step: string): boolean {
+    return [...this.all.values()].some(
+      (job) => job.key.startsWith(`${deploy}.${step}.`) && job.goneAt !== job.startedAt,
+    );
+  }
+
   start(key: string, number: number, command: Command): Job {
     const { ms, deadlineMs, fault, half, done } = command;
     const at = (part: number, run: () => void) => this.#clock.after(Math.min(ms * part, deadlineMs), run);

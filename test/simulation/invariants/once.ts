@@ -2,8 +2,19 @@ import type { Host } from '../host/host.ts';
 import type { Closed } from '../invariants.ts';
 import { asked, isRobbed } from './state.ts';
 
-const forward = new Set(['inspect', 'fetch', 'reset', 'build', 'start', 'verify', 'diagnose', 'recover', 'record']);
-const restoring = new Set(['retakeLease', 'restoreCheckout', 'restoreImages', 'restoreServices', 'verifyRestored']);
+const forward = new Set([
+  ...['inspect', 'fetch', 'reset', 'build', 'hook', 'start', 'verify', 'diagnose', 'recover', 'record'],
+]);
+const restoring = new Set([
+  'retakeLease',
+  'undoing hook',
+  'restoreCheckout',
+  'restoreImages',
+  'restoreServices',
+  'verifyRestored',
+]);
+
+const hooks = ['hook-beforeRollback', 'hook-before', 'hook-after', 'restore-hook-beforeRollback'];
 
 /** Nothing runs twice or side by side, restore runs when reset was attempted, and an abort is the end of the way forward. */
 export function once(trace: Closed): string[] {
@@ -16,7 +27,7 @@ function jobs({ world }: Closed, host: Host): string[] {
   const found: string[] = [];
   // Each rung of a recovery is a step of its own.
   const rungs = all.flatMap(({ key }) => key.match(/(?<=\.)recover-\d+-[a-z-]+(?=\.)/) ?? []);
-  for (const step of ['fetch', 'reset', 'build', 'start', ...new Set(rungs)]) {
+  for (const step of ['fetch', 'reset', 'build', 'start', ...hooks, ...new Set(rungs)]) {
     const ran = all.filter(({ key, code }) => key.startsWith(`${deploy}.${step}.`) && code !== 'lost');
     if (ran.length > 1) found.push(`${step} ran ${ran.length} times on ${host.alias}`);
   }

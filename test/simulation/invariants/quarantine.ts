@@ -46,7 +46,10 @@ function itsFault({ report, world, asked: all }: Closed): boolean {
   const { failure, abort, outcome } = report;
   if (!failure || outcome === 'succeeded' || outcome === 'aborted') return false;
   const failed = world.answers.find(
-    ({ step, answer }) => step === failure.step && 'failed' in answer && answer.failed.type === failure.type,
+    ({ step, answer }) =>
+      step === (failure.step === 'after' ? 'hook' : failure.step) &&
+      'failed' in answer &&
+      answer.failed.type === failure.type,
   );
   const undoneAt = all.find(({ step }) => step === 'retakeLease')?.at ?? Number.POSITIVE_INFINITY;
   // Heard of together with the failure, an abort excuses it as well.
@@ -55,7 +58,8 @@ function itsFault({ report, world, asked: all }: Closed): boolean {
     return (world.scenario.newIsSick && report.commit === newSha) || world.scenario.oldIsSick;
   }
   const where = world.hosts[world.indexOf(failure.host ?? '')];
-  const starts = [...(where?.jobs.all.values() ?? [])].filter(({ key }) => key.startsWith(`${world.deploy}.start.`));
-  if (failure.step !== 'start' || failure.type !== 'CommandFailed') return false;
-  return starts.some(({ code }) => code === '1' || code === '137');
+  if (!['start', 'after'].includes(failure.step ?? '') || failure.type !== 'CommandFailed') return false;
+  const name = `${world.deploy}.${failure.step === 'after' ? 'hook-after' : 'start'}.`;
+  const jobs = [...(where?.jobs.all.values() ?? [])].filter(({ key }) => key.startsWith(name));
+  return jobs.some(({ code }) => code === '1' || code === '137');
 }

@@ -9,6 +9,7 @@ const deadlines = {
   fetch: 'fetchMs',
   reset: 'resetMs',
   build: 'buildMs',
+  hook: 'startMs',
   start: 'startMs',
   record: 'recordMs',
   restoreCheckout: 'resetMs',

@@ -17,7 +17,8 @@ export const restoring: Steps<'retakeLease' | 'restoreCheckout' | 'restoreImages
       const number = await host.retake(input.number, input.deploy, graceMs, run.life);
       const adopted = host.snapshots.get(input.deploy)?.adopted;
       const begun = (['build', 'start'] as const).filter((step) => adopted || host.jobs.has(input.deploy, step));
-      return { number, begun };
+      const before = host.jobs.hasStarted(input.deploy, 'hook-before') ? (['before'] as const) : [];
+      return { number, begun: [...begun, ...before] };
     });
   },
 

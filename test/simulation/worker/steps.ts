@@ -28,7 +28,7 @@ export const look = (host: Host, deploy = '') => ({
   rules: [{ rule: healthRule, passed: host.machine.answersWell(), observed: 'seen' }] satisfies RuleView[],
 });
 
-export const forward: Steps<'inspect' | 'fetch' | 'reset' | 'build' | 'start' | 'record' | 'releaseLease'> = {
+export const forward: Steps<'inspect' | 'fetch' | 'reset' | 'build' | 'hook' | 'start' | 'record' | 'releaseLease'> = {
   async inspect(run, world, input) {
     const host = world.host(input);
     const { graceMs } = input.target.timeouts;
@@ -111,6 +111,13 @@ export const forward: Steps<'inspect' | 'fetch' | 'reset' | 'build' | 'start' | 
     const missing = services.filter((service) => !images.some((image) => image.service === service));
     if (missing.length > 0) throw new DeployError('ImageMissing', `there is no image for ${missing.join(', ')}`);
     return { images, reused: result === 'reused' };
+  },
+
+  async hook(run, world, { name, restoring, previous, ...input }) {
+    const host = world.host(input);
+    const isLeft = () => name !== 'beforeRollback' || ['', host.machine.head].includes(previous);
+    const command = () => commandOf(world, input, 'hook', { ms: 1_500, done: isLeft });
+    await run.job(host, input, `${restoring ? 'restore-' : ''}hook-${name}`, 'fail', command);
   },
 
   async start(run, world, input) {
