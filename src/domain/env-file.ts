@@ -27,6 +27,22 @@ export function envFileProblems(text: string): EnvFileProblem[] {
   return read(text).problems;
 }
 
+/** Where a variable stands in the text of an env file, as offsets of its characters. */
+export interface EnvPlace {
+  name: string;
+  /** Of the statement's first character: that of `export`, or of the name. */
+  start: number;
+  /** Of the value without what separates it from the name; absent where the line has a name only. */
+  value?: { start: number; end: number };
+  /** Behind the statement: a comment on its line comes after it. */
+  end: number;
+}
+
+/** Every statement of an env file in order, duplicates too. Only to be trusted where `envFileProblems` finds none. */
+export function envPlaces(text: string): EnvPlace[] {
+  return read(text).places;
+}
+
 export interface EnvFinding {
   /** The variable, or the condition that could not be evaluated. */
   name: string;
@@ -82,9 +98,11 @@ export function assertEnvFile(text: string, file: string): void {
 /** The name in front of a value: letters of any language, as Compose allows them. A colon separates as well as `=`. */
 const statement = /^(?:export\s+)?([\p{L}\p{N}_.\-[\] \t]*?)\s*(?:([=:])\s*|$)/u;
 
-function read(source: string): { values: Map<string, string>; problems: EnvFileProblem[] } {
+function read(source: string): { values: Map<string, string>; problems: EnvFileProblem[]; places: EnvPlace[] } {
   const text = source.replace(/^\ufeff/, '');
+  const skipped = source.length - text.length;
   const values = new Map<string, string>();
+  const places: EnvPlace[] = [];
   const problems: EnvFileProblem[] = [];
   let at = 0;
   const refuse = (message: string): void => {
@@ -94,7 +112,7 @@ function read(source: string): { values: Map<string, string>; problems: EnvFileP
 
   for (;;) {
     at += /^(?:\s|#[^\n]*)*/.exec(text.slice(at))?.[0].length ?? 0;
-    if (at >= text.length) return { values, problems };
+    if (at >= text.length) return { values, problems, places };
     const line = restOfLine(at);
     const [start = '', name = '', separator] = statement.exec(line) ?? [];
     if (start === '' || /\s/.test(name)) {
@@ -104,11 +122,15 @@ function read(source: string): { values: Map<string, string>; problems: EnvFileP
       at += line.length;
       continue;
     }
+    const begins = skipped + at;
     if (separator === undefined) {
       at += line.length;
+      places.push({ name, start: begins, end: skipped + at });
       continue;
     }
     const value = valueAt(text, at + start.length);
+    const span = { start: begins + start.length, end: skipped + value.contentEnd };
+    places.push({ name, start: begins, value: span, end: span.end });
     if (value.problem !== undefined) refuse(`${name}: ${value.problem}`);
     try {
       values.set(name, value.expand ? expandVariables(value.text, values) : value.text);
@@ -124,6 +146,8 @@ interface RawValue {
   text: string;
   expand: boolean;
   end: number;
+  /** Where the value itself ends; a comment of its line comes after that. */
+  contentEnd: number;
   problem?: string;
 }
 
@@ -132,11 +156,15 @@ function valueAt(text: string, at: number): RawValue {
   if (quoted !== null) {
     const [all, double, single] = quoted;
     const end = at + all.length;
-    if (double !== undefined) return { text: unescapeValue(double), expand: true, end };
-    return { text: (single ?? '').replaceAll("\\'", "'"), expand: false, end };
+    if (double !== undefined) return { text: unescapeValue(double), expand: true, end, contentEnd: end };
+    return { text: (single ?? '').replaceAll("\\'", "'"), expand: false, end, contentEnd: end };
   }
   const line = /^[^\n]*/.exec(text.slice(at))?.[0] ?? '';
   const end = at + line.length;
-  if (/^["']/.test(line)) return { text: line.trim(), expand: false, end, problem: 'its quote is never closed' };
-  return { text: line.replace(/ #.*$/, '').trim(), expand: true, end };
+  if (/^["']/.test(line)) {
+    return { text: line.trim(), expand: false, end, contentEnd: end, problem: 'its quote is never closed' };
+  }
+  // Not `.`, which stops at a carriage return.
+  const content = line.replace(/ #[^\n]*$/, '').trimEnd();
+  return { text: content.trim(), expand: true, end, contentEnd: at + content.length };
 }
