@@ -27,7 +27,8 @@ export async function inspect(deps: Deps, input: InspectInput, run: Run): Promis
   for (const { value } of taken.answer.lines.filter(({ key }) => key === 'ending')) {
     warnings.push(`ended the remote command ${value} that it had left running`);
   }
-  const findings = judgePreflight(input, now, deps.secrets.envOf(input));
+  // What an env file lacks is what a change of it is for; `changeEnv` judges what becomes of it.
+  const findings = judgePreflight(input, now, input.kind === 'env' ? undefined : deps.secrets.envOf(input));
   // With a snapshot of its own, this deploy was let in before, and may itself have changed what it looks at.
   if (state.snapshots.has(input.deploy)) {
     warnings.push(...findings.errors);

@@ -5,6 +5,9 @@ import { createActivities } from '../activities/index.ts';
 import { HostProgram } from '../activities/ssh/host-program.ts';
 import { createSshPort } from '../activities/ssh/node-ssh.ts';
 import { Secrets } from '../activities/ssh/secrets.ts';
+import { Vault } from '../activities/vault.ts';
+import { encryptionCodec } from '../src/codec/encryption-codec.ts';
+import { payloadKeys } from '../src/codec/payload-keys.ts';
 import { configFile, resolveTarget } from '../src/config/load.ts';
 import type { LeaseHolder } from '../src/contracts/host.ts';
 import { taskQueue } from '../src/contracts/temporal.ts';
@@ -22,6 +25,8 @@ export interface WorkerOptions {
   configPath: string;
   env: NodeJS.ProcessEnv;
   log(line: string): void;
+  /** Shared with whoever asks for changes from within this process. */
+  vault?: Vault;
   version?: { deploymentName: string; buildId: string };
 }
 
@@ -34,7 +39,7 @@ const suspension = { isolateExecutionTimeout: '30d' } satisfies Pick<Worker['opt
 
 /** Wires the adapters to the activities, and both to Temporal. `close` after the worker has stopped. */
 export async function createWorker(options: WorkerOptions): Promise<{ worker: Worker; close(): Promise<void> }> {
-  const { native, connection, namespace, server, configPath, env, log, version } = options;
+  const { native, connection, namespace, server, configPath, env, log, version, vault = new Vault() } = options;
   const readConfig = configFile(configPath);
   const config = await readConfig();
   const keys = Object.values(config.targets).flatMap(({ ssh }) =>
@@ -47,6 +52,7 @@ export async function createWorker(options: WorkerOptions): Promise<{ worker: Wo
   const activities = createActivities({
     program: new HostProgram(ssh, secrets),
     secrets,
+    vault,
     server: { ...server, namespace },
     ...{ ssh, baseDir, env },
     askHolder: askHolderBy(new Client({ connection, namespace }), server),
@@ -59,6 +65,7 @@ export async function createWorker(options: WorkerOptions): Promise<{ worker: Wo
     taskQueue,
     workflowBundle: await workflowBundle(),
     activities,
+    dataConverter: { payloadCodecs: [encryptionCodec(payloadKeys(env))] },
     // A cancel reaches a step with its next heartbeat; at the default throttle that takes most of the timeout.
     maxHeartbeatThrottleInterval: '1s',
     defaultHeartbeatThrottleInterval: '1s',

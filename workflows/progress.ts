@@ -1,9 +1,10 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 import type {
-  DeployKind,
+  ChangeKind,
   DeployRequest,
   DeployView,
+  EnvChangeView,
   FailureView,
   HostView,
   Outcome,
@@ -12,7 +13,7 @@ import type {
   StepState,
   StepView,
 } from '../src/contracts/deploy.ts';
-import { steps } from '../src/contracts/deploy.ts';
+import { envSteps, steps } from '../src/contracts/deploy.ts';
 import type { HostConfig, TargetConfig } from '../src/contracts/target.ts';
 import { searchAttributes } from '../src/contracts/temporal.ts';
 import { checklist } from '../src/domain/checklist.ts';
@@ -31,7 +32,7 @@ export class Progress {
   /** Called once the full SHA is known. */
   onCommit: () => void = () => {};
 
-  constructor(kind: DeployKind, request: DeployRequest, deploy: string) {
+  constructor(kind: ChangeKind, request: DeployRequest, deploy: string, env?: EnvChangeView) {
     this.view = {
       target: request.target,
       kind,
@@ -39,6 +40,7 @@ export class Progress {
       actor: request.actor,
       ...(request.reason === undefined ? {} : { reason: request.reason }),
       ...(request.commit === undefined ? {} : { requested: request.commit }),
+      ...(env === undefined ? {} : { env }),
       phase: 'loading',
       noop: false,
       startedAt: now(),
@@ -51,7 +53,7 @@ export class Progress {
     const { path, remote, branch } = target.repository;
     this.view.repository = { path, remote, branch };
     this.view.waitMs = target.waitMs;
-    this.view.hosts = target.hosts.map((host) => hostView(host));
+    this.view.hosts = target.hosts.map((host) => hostView(host, this.view.env ? envSteps : steps));
     this.#show();
   }
 
@@ -138,11 +140,11 @@ export class Progress {
   }
 }
 
-function hostView({ alias, address }: HostConfig): HostView {
+function hostView({ alias, address }: HostConfig, planned: readonly StepName[]): HostView {
   return {
     host: alias,
     address,
-    steps: steps.map((step) => ({ step, state: 'pending' })),
+    steps: planned.map((step) => ({ step, state: 'pending' })),
     verified: false,
     rules: [],
     services: [],
