@@ -9,6 +9,8 @@ export interface Session {
   /** True when the worker runs in this process, and so ends with it. */
   embedded: boolean;
   link(deploy: Pick<DeployRef, 'workflowId' | 'runId'>): string | undefined;
+  /** Keeps values for the worker of this process, out of Temporal; absent where there is none. Returns what to ask for. */
+  keep?(values: readonly string[]): string;
   /** What is left of the ten seconds in which a worker has to answer. Milliseconds. */
   answerWithinMs(): number;
 }
@@ -20,6 +22,7 @@ interface Embedded {
   uiUrl?: string;
   /** True when the server and its worker belong to another process, which keeps them running. */
   shared?: boolean;
+  keep?(values: readonly string[]): string;
   stop(): Promise<void>;
 }
 
@@ -42,6 +45,7 @@ export async function withSession<T>(
       return await use({
         client,
         embedded: embedded !== undefined && !embedded.shared,
+        ...(embedded?.keep ? { keep: embedded.keep } : {}),
         link: (deploy) => timelineLink(embedded?.uiUrl ?? process.env['TEMPORAL_UI'], client.namespace, deploy),
         answerWithinMs: () => Math.max(3000, saidWithinMs - (Date.now() - startedAt)),
       });

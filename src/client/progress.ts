@@ -6,7 +6,15 @@ import {
 } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type { JobHeartbeat } from '../contracts/activities.ts';
-import type { DeployReport, DeployRequest, DeployView, Outcome, Phase, StepName } from '../contracts/deploy.ts';
+import type {
+  ChangeKind,
+  DeployReport,
+  DeployRequest,
+  DeployView,
+  Outcome,
+  Phase,
+  StepName,
+} from '../contracts/deploy.ts';
 import { deployWorkflowId, progressQuery, searchAttributes, WorkflowType } from '../contracts/temporal.ts';
 import { firstEvents } from './first-events.ts';
 import { ask, decodePayload, type Server } from './server.ts';
@@ -122,6 +130,8 @@ const closings: Record<string, NonNullable<Status['closedAs']>> = {
 const isReport = (value: unknown): value is DeployReport =>
   typeof value === 'object' && value !== null && 'outcome' in value && 'hosts' in value;
 
+const kinds: Record<string, ChangeKind> = { [WorkflowType.rollback]: 'rollback', [WorkflowType.changeEnv]: 'env' };
+
 type Execution = WorkflowExecutionInfo | WorkflowExecutionDescription;
 
 /** What describe and search attributes tell without any worker. */
@@ -133,7 +143,7 @@ export function viewFromServer(target: string, info: Execution): DeployView {
   const [commit, outcome] = [attribute(searchAttributes.commit), attribute(searchAttributes.outcome)];
   return {
     target,
-    kind: info.type === WorkflowType.rollback ? 'rollback' : 'deploy',
+    kind: kinds[info.type] ?? 'deploy',
     deploy: firstRunId(info),
     actor: attribute(searchAttributes.actor) ?? 'unknown',
     phase: (attribute(searchAttributes.phase) ?? 'loading') as Phase,
@@ -175,10 +185,23 @@ export async function runningSteps(
 const scheduled = 1;
 
 const forward = new Set(['inspect', 'fetch', 'reset', 'build', 'start', 'verify', 'recover', 'record']);
-const compensating = new Set(['retakeLease', 'restoreCheckout', 'restoreImages', 'restoreServices', 'verifyRestored']);
+/** Activities that are called otherwise than the step that they are. */
+const partOf: Record<string, StepName> = {
+  diagnose: 'recover',
+  changeEnv: 'change',
+  restartServices: 'restart',
+  verifyChange: 'verify',
+};
+const compensating = new Set([
+  'restoreEnv',
+  'retakeLease',
+  'restoreCheckout',
+  'restoreImages',
+  'restoreServices',
+  'verifyRestored',
+]);
 
 function stepOf(activity: string): StepName | undefined {
   if (compensating.has(activity)) return 'restore';
-  if (activity === 'diagnose') return 'recover';
-  return forward.has(activity) ? (activity as StepName) : undefined;
+  return partOf[activity] ?? (forward.has(activity) ? (activity as StepName) : undefined);
 }

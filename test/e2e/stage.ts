@@ -33,7 +33,8 @@ export interface Stage {
   down(): Promise<void>;
 }
 
-export async function startStage(): Promise<Stage> {
+/** @param workerEnv of the worker besides its Temporal's: `DBC_PAYLOAD_KEY`, for example */
+export async function startStage(workerEnv: Record<string, string> = {}): Promise<Stage> {
   const dir = mkdtempSync(join(tmpdir(), 'dbc-e2e-'));
   const [ec2, origin, temporal] = await Promise.all([startEc2Host(), makeOrigin(dir), startTemporal()]);
   const url = await origin.serve(ec2.gateway);
@@ -50,7 +51,7 @@ export async function startStage(): Promise<Stage> {
     ec2,
     origin,
     temporal,
-    worker: await startWorkerProcess(configPath, temporal.env),
+    worker: await startWorkerProcess(configPath, { ...temporal.env, ...workerEnv }),
     client,
     configPath,
     secrets: [secret],

@@ -26,7 +26,7 @@ const rules: Record<string, Rule> = {
   'src/client': { from: [...pure, 'src/codec'], packages: /^(@temporalio\/(client|common|envconfig)|node:.*)$/ },
   'src/cli': {
     from: [...pure, 'src/client'],
-    lazily: ['src/config', 'src/embedded', 'activities', 'worker'],
+    lazily: ['src/codec', 'src/config', 'src/embedded', 'activities', 'worker'],
     packages: /^(?!@temporalio\/|node-ssh$|ssh2$|zod$)/,
   },
   'src/embedded': { from: [...pure, 'src/config', 'src/client', 'activities', 'worker'], packages: /^(?!node-ssh$)/ },
