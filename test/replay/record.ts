@@ -13,6 +13,13 @@ import { withoutMachine } from './without-machine.ts';
 const folder = join(import.meta.dirname, 'histories');
 const type = WorkflowType.rollback;
 const two = ['web-1', 'web-2'];
+const env: StartOptions = {
+  type: WorkflowType.changeEnv,
+  set: ['RUN_TELEGRAM'],
+  unset: ['OLD'],
+  restart: ['backend'],
+  values: { token: 'a-token' },
+};
 
 interface Scenario {
   model: Model;
@@ -63,6 +70,17 @@ const scenarios: Record<string, Scenario> = {
   'aborted-by-cancelling': { model: new Model().on('start', cancelled) },
   superseded: { model: new Model(two).on('build', fails('LeaseLost'), { host: 'web-2' }) },
   'needs-operator': { model: new Model().on('build', aborted).on('restoreCheckout', aborted) },
+  'succeeded-env': { model: new Model(two), options: env },
+  'rolled-back-env': {
+    model: new Model(two).on('verifyChange', fails('HealthCheckFailed'), { host: 'web-2' }),
+    options: env,
+  },
+  'not-applied-env': { model: new Model().on('changeEnv', fails('PreflightFailed')), options: env },
+  'aborted-env': { model: new Model().on('restartServices', aborted), options: env },
+  'needs-operator-env': {
+    model: new Model().on('restartServices', aborted).on('restoreEnv', aborted),
+    options: env,
+  },
   inspect: {
     model: new Model(two).on('ask', fails('CommandFailed'), { host: 'web-2' }),
     options: { type: WorkflowType.inspect, question: { ask: 'services' } },
