@@ -1,6 +1,8 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { type Payload, type PayloadCodec, ValueError } from '@temporalio/common';
+import type { Payload, PayloadCodec } from '@temporalio/common';
 import proto from '@temporalio/proto';
+import { ErrorType } from '../contracts/errors.ts';
+import { DeployError } from '../domain/deploy-error.ts';
 import { makeKeyHint, type PayloadKey } from './payload-keys.ts';
 
 const PayloadMessage = proto.temporal.api.common.v1.Payload;
@@ -46,11 +48,10 @@ function encrypt(payload: Payload, { id, bytes }: PayloadKey): Payload {
 function decrypt(payload: Payload, known: ReadonlyMap<string, PayloadKey>): Payload {
   const [id, by] = [word(payload, 'encryption-key-id'), word(payload, 'encryption-cipher')];
   const key = known.get(id);
-  if (by !== cipher)
-    throw new ValueError(`this payload is encrypted by ${by || 'an unknown cipher'}, expected ${cipher}`);
+  if (by !== cipher) throw unreadable(`is encrypted by ${by || 'an unknown cipher'}, expected ${cipher}`, '');
   if (key === undefined) {
     const found = known.size === 0 ? 'no payload key is set' : `the keys set are ${[...known.keys()].join(', ')}`;
-    throw new ValueError(`this payload is encrypted with the key ${id}, and ${found}. ${makeKeyHint}`);
+    throw unreadable(`is encrypted with the key ${id}, and ${found}`, `Set the key ${id} here too. ${makeKeyHint}`);
   }
   const data = Buffer.from(payload.data ?? []);
   try {
@@ -63,12 +64,13 @@ function decrypt(payload: Payload, known: ReadonlyMap<string, PayloadKey>): Payl
     opening.setAAD(boundTo(id)).setAuthTag(tag);
     return PayloadMessage.decode(Buffer.concat([opening.update(content), opening.final()]));
   } catch (cause) {
-    throw new ValueError(
-      `this payload was changed since it was encrypted with the key ${id}, or only a part of it is left`,
-      cause,
-    );
+    const hint = 'Whoever can write to the database of Temporal may have done it.';
+    throw unreadable(`was changed since it was encrypted with the key ${id}, or is not whole`, hint, cause);
   }
 }
+
+const unreadable = (why: string, hint: string, cause?: unknown): DeployError =>
+  new DeployError(ErrorType.InvalidInput, `this payload ${why}.`, { hint, cause });
 
 const isEncrypted = (payload: Payload): boolean => word(payload, 'encoding') === encoding;
 const boundTo = (id: string): Buffer => Buffer.from(`${encoding}\n${cipher}\n${id}`);

@@ -176,6 +176,17 @@ describe('dbc env set, on a real host', function () {
     assert.ok(healthy(await evidence(stage)));
   });
 
+  it('needs the same key on both sides, and each says which one it lacks', async () => {
+    const [id] = payloadKeys(key).map((each) => each.id);
+    const status = await dbc(['status', target], stage.temporal.env);
+    assert.match(status.stderr, new RegExp(`encrypted with the key ${id}, and no payload key is set`));
+    await stage.worker.stop();
+    stage.worker = await startWorkerProcess(stage.configPath, stage.temporal.env);
+    const { code, stderr } = await set(['RUN_TELEGRAM'], '1');
+    assert.equal(code, 6);
+    assert.match(stderr, new RegExp(`encrypted with the key ${id}`));
+  });
+
   it('has left the values nowhere but in the env file, its copies for its user, and the containers', async () => {
     const canaries = [token, chat, badUrl, 'canary-wrong-password', 'canary-after'];
     let [raw, decoded] = ['', ''];

@@ -7,6 +7,7 @@ import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import fc from 'fast-check';
 import { encryptionCodec } from '../../src/codec/encryption-codec.ts';
 import { payloadKeys } from '../../src/codec/payload-keys.ts';
+import type { DeployError } from '../../src/domain/deploy-error.ts';
 
 const newKey = () => randomBytes(32).toString('base64');
 const codecOf = (...keys: string[]) => encryptionCodec(payloadKeys({ DBC_PAYLOAD_KEY: keys.join(',') }));
@@ -64,7 +65,9 @@ describe('the payload codec', () => {
     const payload = await encrypted('secret');
     await assert.rejects(
       none.decode([payload]),
-      new RegExp(`key ${metadata(payload, 'encryption-key-id')}, and no payload key is set.*openssl rand -base64 32`),
+      (error: DeployError) =>
+        error.message.includes(`the key ${metadata(payload, 'encryption-key-id')}, and no payload key is set`) &&
+        /openssl rand -base64 32/.test(error.hint ?? ''),
     );
   });
 
