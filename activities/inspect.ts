@@ -24,6 +24,11 @@ export async function inspect(deps: Deps, input: InspectInput, run: Run): Promis
   if (taken.tookOver) {
     warnings.push(`took the lease over from deploy ${taken.tookOver}, which died without giving it back`);
   }
+  for (const change of state.envChanges.filter((each) => each !== input.deploy)) {
+    warnings.push(
+      `a change of ${input.target.env?.file ?? 'the env file'} (${change}) never finished, and nothing undid it; what it replaced is .git/deploy-by-commit/env-previous`,
+    );
+  }
   for (const { value } of taken.answer.lines.filter(({ key }) => key === 'ending')) {
     warnings.push(`ended the remote command ${value} that it had left running`);
   }

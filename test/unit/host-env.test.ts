@@ -158,6 +158,12 @@ for (const shell of shells) {
       }
     });
 
+    it('tells the next deploy of a change that neither was proven nor put back', async () => {
+      await change();
+      const said = (await host.call('overview')).said.find((line) => line.includes('env-written'));
+      assert.equal(said, `file snapshots/first/env-written ${base64(`${sha(wanted)}\n`)}`);
+    });
+
     it('is known to have been begun with, so that a deploy which forgot it does not call the host untouched', async () => {
       assert.equal((await host.call('untouched', 'first')).one('begun'), undefined);
       await change();
