@@ -11,7 +11,6 @@ import { gitState, health, services } from './readings.ts';
 import { releases } from './releases.ts';
 import type { AskRun } from './run.ts';
 import { describeHolder, dropLease, leaseState } from './ssh/lease.ts';
-import { parseStateFiles } from './state-files.ts';
 import { endDeadHolder, sweepLeftovers } from './sweep.ts';
 
 /** Answers a reading command about one host. A host that cannot answer says why, and the others' answers stand. */
@@ -76,10 +75,6 @@ async function answerOf(deps: Deps, input: AskInput, run: AskRun): Promise<Parti
     case 'unlock':
       return unlock(deps, input, question.force);
   }
-}
-
-async function overview({ program }: Deps, input: AskInput) {
-  return parseStateFiles(await program.call(input, { operation: 'overview', args: [], timeoutMs: 30_000 }));
 }
 
 async function unlock({ program, askHolder }: Deps, input: AskInput, force: boolean): Promise<Partial<Answer>> {

@@ -7,6 +7,7 @@ import type { HostProgram } from './ssh/host-program.ts';
 import type { AskHolder } from './ssh/lease.ts';
 import type { SshPort } from './ssh/port.ts';
 import type { Secrets } from './ssh/secrets.ts';
+import type { Vault } from './vault.ts';
 
 /** What the activities are given; the worker wires it. */
 export interface Deps {
@@ -23,6 +24,8 @@ export interface Deps {
   baseDir: string;
   /** The worker's environment, which the config's `env:` names refer to. */
   env: NodeJS.ProcessEnv;
+  /** New values of env files that this very process was given; absent: they only come encrypted. */
+  vault?: Vault;
 }
 
 export function runtimeFor(config: RuntimeConfig): Runtime {

@@ -15,15 +15,24 @@ import type {
   ResetInput,
   RestoredCheckout,
   RestoreInput,
+  RestoreVerified,
   RestoreVerifyInput,
   Retaken,
   StartInput,
   VerifyInput,
 } from '../src/contracts/activities.ts';
+import type {
+  ChangeEnvInput,
+  EnvChanged,
+  RestartInput,
+  RestoredEnv,
+  RestoreEnvInput,
+} from '../src/contracts/change-env.ts';
 import type { Diagnosis } from '../src/contracts/diagnosis.ts';
 import type { NotifyInput } from '../src/contracts/notification.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
 import { answer } from './ask.ts';
+import { changeEnv, restartServices, restoreEnv, verifyChange } from './change-env.ts';
 import type { Deps } from './deps.ts';
 import { hook } from './hook.ts';
 import { inspect } from './inspect.ts';
@@ -70,6 +79,10 @@ export function createActivities(deps: Deps): DeployActivities {
     verifyRestored: compensating<RestoreVerifyInput, Awaited<ReturnType<typeof verifyRestored>>>(verifyRestored),
     // A host that refuses us will go on refusing: only one that cannot be reached is tried again.
     releaseLease: forward<ReleaseLeaseInput, Released>(releaseLease),
+    changeEnv: forward<ChangeEnvInput, EnvChanged>(changeEnv),
+    restartServices: forward<RestartInput, void>(restartServices),
+    verifyChange: forward<RestoreVerifyInput, RestoreVerified>(verifyChange),
+    restoreEnv: compensating<RestoreEnvInput, RestoredEnv>(restoreEnv),
     ask: (input: AskInput) => runStep(program, input, 'step', (run) => answer(deps, input, run)),
     notify: (input: NotifyInput) => notify(deps, input),
   };

@@ -27,6 +27,11 @@ export async function inspect(deps: Deps, input: InspectInput, run: Run): Promis
   if (taken.tookOver) {
     warnings.push(`took the lease over from deploy ${taken.tookOver}, which died without giving it back`);
   }
+  for (const change of state.envChanges.filter((each) => each !== input.deploy)) {
+    warnings.push(
+      `a change of ${input.target.env?.file ?? 'the env file'} (${change}) never finished, and nothing undid it; what it replaced is .git/deploy-by-commit/env-previous`,
+    );
+  }
   for (const { value } of taken.answer.lines.filter(({ key }) => key === 'ending')) {
     warnings.push(`ended the remote command ${value} that it had left running`);
   }
@@ -82,7 +87,7 @@ const isIntact = ({ runtime, manualChanges, baseline }: Snapshot): boolean =>
 async function takeAndLook(deps: Deps, input: InspectInput, run: Run) {
   const { program, askHolder } = deps;
   let taken: TakenLease | undefined;
-  const { now, findings } = await look(deps, input, { thorough: false, signal: run.signal }, async (call) => {
+  const { now, findings } = await look(deps, input, lookingOf(input, run), async (call) => {
     taken = await takeLease(program, input, holderOf(deps, input), askHolder, input.forceTakeover, call);
     return taken.answer;
   });
@@ -90,17 +95,31 @@ async function takeAndLook(deps: Deps, input: InspectInput, run: Run) {
 }
 
 /** Docker lets go of a stopped container's ports a moment after it calls it stopped. */
-async function lookAgain(deps: Deps, input: InspectInput, { signal }: Run, findings: Finding[]): Promise<Finding[]> {
+async function lookAgain(deps: Deps, input: InspectInput, run: Run, findings: Finding[]): Promise<Finding[]> {
   if (!findings.some(({ level, about }) => level === 'error' && about.startsWith('port '))) return findings;
-  await setTimeout(1000, undefined, { signal });
-  return (await look(deps, input, { thorough: false, signal })).findings;
+  await setTimeout(1000, undefined, { signal: run.signal });
+  return (await look(deps, input, lookingOf(input, run))).findings;
 }
+
+interface Looking {
+  /** Also what takes its time, and what is fine. */
+  thorough: boolean;
+  /** Not what an env file lacks: that is what a change of it is for, and `changeEnv` judges what becomes of it. */
+  anyEnv?: boolean;
+  signal: AbortSignal;
+}
+
+const lookingOf = ({ kind }: InspectInput, { signal }: Run): Looking => ({
+  thorough: false,
+  anyEnv: kind === 'env',
+  signal,
+});
 
 /** A host as `inspect` and `doctor` see it, and what of it does not fit a deploy. */
 export async function look(
   deps: Deps,
   task: HostTask,
-  { thorough, signal }: { thorough: boolean; signal: AbortSignal },
+  { thorough, anyEnv = false, signal }: Looking,
   send?: ObserveOptions['send'],
 ): Promise<{ now: Observation; findings: Finding[] }> {
   const { program, secrets } = deps;
@@ -112,7 +131,7 @@ export async function look(
     const now = await observe(program, secrets, runtime, task, { more, signal, ...(send ? { send } : {}) });
     looked.abort();
     const redact = secrets.redactorFor(task);
-    const findings = judgePreflight(task, now, secrets.envOf(task), { thorough, redact });
+    const findings = judgePreflight(task, now, anyEnv ? undefined : secrets.envOf(task), { thorough, redact });
     return { now, findings: [...findings, ...judgePublicPorts(task, await publicPorts, thorough)] };
   } finally {
     looked.abort();

@@ -8,6 +8,8 @@ export interface StateFiles {
   /** Oldest first. */
   releases: Release[];
   quarantined: Map<string, string>;
+  /** Changes of the env file that neither were proven nor put back. */
+  envChanges: string[];
 }
 
 export function parseStateFiles(answer: HostAnswer): StateFiles {
@@ -21,6 +23,7 @@ export function parseStateFiles(answer: HostAnswer): StateFiles {
   const notes: [deploy: string, note: Omit<Leftover, 'snapshot'>][] = [];
   const releases: Release[] = [];
   const quarantined = new Map<string, string>();
+  const envChanges: string[] = [];
   for (const { path, text } of files) {
     const [folder, name = '', file] = path.split('/');
     if (folder === 'snapshots' && file === 'snapshot.json')
@@ -28,6 +31,7 @@ export function parseStateFiles(answer: HostAnswer): StateFiles {
     if (folder === 'snapshots' && file === 'target') notes.push([name, { target: text.trim() }]);
     if (folder === 'snapshots' && file === 'built') notes.push([name, { built: text.trim().split('\n') }]);
     if (folder === 'snapshots' && file === 'started') notes.push([name, { started: true }]);
+    if (folder === 'snapshots' && file === 'env-written') envChanges.push(name);
     if (folder === 'releases') releases.push(JSON.parse(text) as Release);
     if (folder === 'quarantine') quarantined.set(name, text.trim());
   }
@@ -37,7 +41,7 @@ export function parseStateFiles(answer: HostAnswer): StateFiles {
     if (leftover) Object.assign(leftover, note);
   }
   releases.sort((a, b) => a.at.localeCompare(b.at));
-  return { snapshots, releases, quarantined };
+  return { snapshots, releases, quarantined, envChanges };
 }
 
 export const base64 = (text: string): string => Buffer.from(text, 'utf8').toString('base64');

@@ -112,14 +112,19 @@ export async function verify({ program, secrets }: Deps, input: VerifyInput, run
  * some: they are started first. Then it demands what the snapshot says: the commit, the manual changes, the services with their images, and every rule that
  * held then. Rules that were failing already are told, not held against the restore.
  */
-export async function verifyRestored(deps: Deps, input: RestoreVerifyInput, run: Run): Promise<RestoreVerified> {
+export async function verifyRestored(
+  deps: Deps,
+  input: RestoreVerifyInput,
+  run: Run,
+  subject = `the restored release ${shortSha(input.snapshot.sha)}`,
+): Promise<RestoreVerified> {
   const { program, secrets } = deps;
   const { target, snapshot, rebuilt } = input;
   const runtime = runtimeFor(target.runtime);
   const project = projectOf(snapshot);
   const failedBefore = failedAtBaseline(snapshot);
   if (!input.startAttempted) await restoreServices(deps, input, run);
-  const { judged } = await untilSteady(input, run, `the restored release ${shortSha(snapshot.sha)}`, async () => {
+  const { judged } = await untilSteady(input, run, subject, async () => {
     const now = await observe(program, secrets, runtime, input, {
       commit: snapshot.sha,
       saved: `refs/dbc/saved/${snapshot.deploy}`,

@@ -138,6 +138,11 @@ has_started() {
   [ -e "$1" ]
 }
 
+# has_changed DEPLOY: whether it has begun to change this host, by its first job that does or in the env file.
+has_changed() {
+  has_job "$1" reset || [ -f "$state/snapshots/$1/env-before" ]
+}
+
 # untouched DEPLOY: the deploy means to give back a host that it never changed. Goes no further when the host knows
 # better: a Reset from Temporal's UI began the deploy again from before it had touched the host, or put it back. Says
 # whether it still has the lease (begun), so that it can put the host back, or not (ended).
@@ -145,11 +150,11 @@ op_untouched() {
   lock
   read_lease
   if [ "$deploy" != "$1" ]; then
-    has_job "$1" reset || return 0
+    has_changed "$1" || return 0
     say ended "$1"
   else
     # The first job that changes anything, or the restore.
-    has_job "$1" reset || [ -n "$restoring" ] || return 0
+    has_changed "$1" || [ -n "$restoring" ] || return 0
     say begun "$number"
   fi
   say end

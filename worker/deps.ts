@@ -6,7 +6,7 @@ import { Secrets } from '../activities/ssh/secrets.ts';
 import { configFile, resolveTarget } from '../src/config/load.ts';
 import { secretVariables } from '../src/domain/notification.ts';
 
-export interface DepsOptions extends Pick<Deps, 'server' | 'askHolder'> {
+export interface DepsOptions extends Pick<Deps, 'server' | 'askHolder' | 'vault'> {
   /** `deploy.yaml`; read anew for every question, so that an edit needs no restart. */
   configPath: string;
   env: NodeJS.ProcessEnv;
@@ -15,7 +15,7 @@ export interface DepsOptions extends Pick<Deps, 'server' | 'askHolder'> {
 
 /** Wires the adapters to the activities. Knows nothing of Temporal, so that questions can be answered without one. */
 export async function createDeps(options: DepsOptions): Promise<{ deps: Deps; close(): Promise<void> }> {
-  const { configPath, env, log, server, askHolder } = options;
+  const { configPath, env, log, server, askHolder, vault } = options;
   const readConfig = configFile(configPath);
   const config = await readConfig();
   const keys = Object.values(config.targets).flatMap(({ ssh }) =>
@@ -28,6 +28,7 @@ export async function createDeps(options: DepsOptions): Promise<{ deps: Deps; cl
   const deps: Deps = {
     program: new HostProgram(ssh, secrets),
     secrets,
+    vault,
     server,
     askHolder,
     ...{ ssh, baseDir, env },

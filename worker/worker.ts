@@ -1,6 +1,9 @@
 import { Client, type Connection } from '@temporalio/client';
 import { type NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
+import { Vault } from '../activities/vault.ts';
+import { encryptionCodec } from '../src/codec/encryption-codec.ts';
+import { payloadKeys } from '../src/codec/payload-keys.ts';
 import type { LeaseHolder } from '../src/contracts/host.ts';
 import { taskQueue } from '../src/contracts/temporal.ts';
 import { workflowBundle } from './bundle.ts';
@@ -13,6 +16,8 @@ export interface WorkerOptions extends Pick<DepsOptions, 'configPath' | 'env' | 
   connection: Connection;
   namespace: string;
   server: Pick<LeaseHolder, 'server' | 'embedded'>;
+  /** Shared with whoever asks for changes from within this process. */
+  vault?: Vault;
   version?: { deploymentName: string; buildId: string };
 }
 
@@ -25,11 +30,12 @@ const suspension = { isolateExecutionTimeout: '30d' } satisfies Pick<Worker['opt
 
 /** Wires the activities to Temporal. `close` after the worker has stopped. */
 export async function createWorker(options: WorkerOptions): Promise<{ worker: Worker; close(): Promise<void> }> {
-  const { native, connection, namespace, server, configPath, env, log, version } = options;
+  const { native, connection, namespace, server, configPath, env, log, version, vault = new Vault() } = options;
   const { deps, close } = await createDeps({
     configPath,
     env,
     log,
+    vault,
     server: { ...server, namespace },
     askHolder: askHolderBy(new Client({ connection, namespace }), server),
   });
@@ -40,6 +46,7 @@ export async function createWorker(options: WorkerOptions): Promise<{ worker: Wo
     taskQueue,
     workflowBundle: await workflowBundle(),
     activities: createActivities(deps),
+    dataConverter: { payloadCodecs: [encryptionCodec(payloadKeys(env))] },
     // A cancel reaches a step with its next heartbeat; at the default throttle that takes most of the timeout.
     maxHeartbeatThrottleInterval: '1s',
     defaultHeartbeatThrottleInterval: '1s',

@@ -1,5 +1,5 @@
 import { sleep } from '@temporalio/workflow';
-import type { DeployRequest } from '../src/contracts/deploy.ts';
+import type { ChangeKind, DeployRequest } from '../src/contracts/deploy.ts';
 import { count } from '../src/domain/count.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
 import { formatDuration } from '../src/domain/duration.ts';
@@ -10,7 +10,7 @@ import { remoteStep } from './policies.ts';
 import { verifyOrRecover } from './recover.ts';
 
 /** Takes the host's lease, checks it, and keeps what it is now. */
-export async function inspectHost(run: HostRun, kind: 'deploy' | 'rollback', request: DeployRequest): Promise<void> {
+export async function inspectHost(run: HostRun, kind: ChangeKind, request: DeployRequest): Promise<void> {
   const { target, task, alias, progress } = run;
   run.arm('inspect');
   const inspection = await run.step(

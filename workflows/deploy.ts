@@ -10,11 +10,13 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { DeployKind, DeployReport, DeployRequest, DeployView, Outcome } from '../src/contracts/deploy.ts';
+import type { ChangeEnvRequest } from '../src/contracts/change-env.ts';
+import type { ChangeKind, DeployReport, DeployRequest, DeployView, Outcome } from '../src/contracts/deploy.ts';
 import { CloseType } from '../src/contracts/errors.ts';
 import type { Release } from '../src/contracts/host.ts';
 import { type AbortMessage, abortSignal, progressQuery } from '../src/contracts/temporal.ts';
 import { pickRollback } from '../src/domain/releases.ts';
+import { changeEnvOn, checkedEnvRequest, restoreEnvOn } from './change-env.ts';
 import { deployHost, inspectHost } from './deploy-host.ts';
 import { failureView } from './failure.ts';
 import { giveLeaseBack } from './give-back.ts';
@@ -32,9 +34,14 @@ export const DeployWorkflow = (request: DeployRequest): Promise<DeployReport> =>
 export const RollbackWorkflow = (request: DeployRequest): Promise<DeployReport> =>
   new Deploy('rollback', request).run();
 
+/** Changes variables of a target's env file on every host, or leaves every host as it was. The ID is `deploy/<target>`. */
+export const ChangeEnvWorkflow = async (request: ChangeEnvRequest): Promise<DeployReport> =>
+  new Deploy('env', request, checkedEnvRequest(request)).run();
+
 class Deploy {
-  readonly #kind: DeployKind;
+  readonly #kind: ChangeKind;
   readonly #request: DeployRequest;
+  readonly #env: ChangeEnvRequest | undefined;
   readonly #progress: Progress;
   readonly #notices: Notices;
   readonly #deploy = workflowInfo().firstExecutionRunId;
@@ -45,11 +52,13 @@ class Deploy {
   #aborted = false;
   #hosts: HostRun[] = [];
 
-  constructor(kind: DeployKind, request: DeployRequest) {
+  constructor(kind: ChangeKind, request: DeployRequest, env?: ChangeEnvRequest) {
     this.#kind = kind;
+    this.#env = env;
     // Somebody may have started it by hand, with less than a client sends; `loadTarget` says what is wrong with it.
     this.#request = { ...request, target: String(request?.target ?? ''), actor: String(request?.actor ?? 'unknown') };
-    this.#progress = new Progress(kind, this.#request, this.#deploy);
+    const names = env && { set: env.set, unset: env.unset, restart: env.restart };
+    this.#progress = new Progress(kind, this.#request, this.#deploy, names);
     this.#notices = new Notices(this.#progress.view);
     this.#progress.onCommit = () => this.#notices.foundCommit();
     setHandler(defineQuery<DeployView>(progressQuery), () => this.#progress.view);
@@ -95,12 +104,20 @@ class Deploy {
     const sorted = [...target.hosts].sort((a, b) => (a.alias < b.alias ? -1 : 1));
     this.#hosts = sorted.map((host) => new HostRun(target, host, this.#deploy, this.#progress));
     this.#progress.loaded({ ...target, hosts: sorted });
-    this.#notices.began(target);
+    // Channels are told of releases; a change of the env file makes none.
+    if (!this.#env) this.#notices.began(target);
     for (const host of this.#hosts) await inspectHost(host, this.#kind, this.#request);
     if (this.#request.stopOnManualChanges) refuseManualChanges(this.#hosts);
+    if (this.#env) return this.#changeEnv(this.#env);
     let commit = this.#kind === 'rollback' ? this.#rollbackTo() : this.#request.commit;
     for (const host of this.#hosts) commit = await deployHost(host, this.#hosts, this.#request, commit);
     return commit ?? '';
+  }
+
+  /** No release comes of it: what is checked out stays. */
+  async #changeEnv(env: ChangeEnvRequest): Promise<string> {
+    for (const host of this.#hosts) await changeEnvOn(host, env);
+    return '';
   }
 
   #rollbackTo(): string {
@@ -131,6 +148,11 @@ class Deploy {
 
   async #recordOn(host: HostRun, sha: string): Promise<void> {
     const { target, alias, inspected, subject, images } = host;
+    const kind = this.#kind;
+    if (kind === 'env') {
+      host.settled = true;
+      return;
+    }
     if (host.unchanged && inspected.releases.at(-1)?.sha === sha) {
       this.#progress.step(alias, 'record', 'skipped', 'nothing had to change');
       host.settled = true;
@@ -143,7 +165,7 @@ class Deploy {
       at: new Date().toISOString(),
       actor,
       ...(reason === undefined ? {} : { reason }),
-      kind: this.#kind,
+      kind,
       tookMs: Date.now() - Date.parse(this.#progress.view.startedAt),
       subject,
       images,
@@ -162,8 +184,8 @@ class Deploy {
   async #undo(error: unknown): Promise<Outcome> {
     this.#aborted = this.#forward.consideredCancelled;
     if (!(this.#aborted && isCancellation(error))) this.#progress.fail(failureView(error));
-    await this.#putBack(this.#hosts.filter(({ attempted, lost }) => attempted.has('reset') && !lost));
-    for (const host of this.#hosts.filter(({ attempted }) => !attempted.has('reset'))) this.#leaveUntouched(host);
+    await this.#putBack(this.#hosts.filter(({ touched, lost }) => touched && !lost));
+    for (const host of this.#hosts.filter(({ touched }) => !touched)) this.#leaveUntouched(host);
     return this.#undone();
   }
 
@@ -173,13 +195,15 @@ class Deploy {
     this.#progress.phase('restore');
     // Made here, so that it is a child of nothing that was cancelled.
     this.#restore = new CancellationScope();
-    await this.#restore.run(() =>
-      Promise.all(touched.map((host) => restoreHost(host, this.#progress.view.commit ?? ''))),
-    );
+    await this.#restore.run(() => Promise.all(touched.map((host) => this.#restoreOn(host))));
+  }
+
+  #restoreOn(host: HostRun): Promise<void> {
+    return this.#env ? restoreEnvOn(host, this.#env) : restoreHost(host, this.#progress.view.commit ?? '');
   }
 
   #undone(): Outcome {
-    const touched = this.#hosts.filter(({ attempted }) => attempted.has('reset'));
+    const touched = this.#hosts.filter((host) => host.touched);
     if (touched.some(({ settled, lost }) => !settled && !lost)) return 'needs-operator';
     if (this.#hosts.some(({ lost }) => lost)) return 'superseded';
     if (this.#aborted) return 'aborted';

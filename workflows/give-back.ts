@@ -34,7 +34,7 @@ export async function giveLeaseBack(run: HostRun, ending: Ending): Promise<boole
       ...run.leased,
       // Under whichever number it is ours.
       ...(run.numberIsUnsure ? { number: 0 } : {}),
-      ...(run.attempted.has('reset') ? {} : { untouched: true }),
+      ...(run.touched ? {} : { untouched: true }),
       closeSnapshots: run.settled,
       ...(quarantine ? { quarantine } : {}),
       ...(ending.outcome === 'succeeded' && commit ? { clearQuarantine: commit } : {}),

@@ -39,6 +39,11 @@ export class HostRun {
     this.progress = progress;
   }
 
+  /** Whether the host may have been changed, and so has to be put back. */
+  get touched(): boolean {
+    return this.attempted.has('reset') || this.attempted.has('change');
+  }
+
   get alias(): string {
     return this.host.alias;
   }

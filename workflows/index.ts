@@ -1,2 +1,2 @@
-export { DeployWorkflow, RollbackWorkflow } from './deploy.ts';
+export { ChangeEnvWorkflow, DeployWorkflow, RollbackWorkflow } from './deploy.ts';
 export { InspectWorkflow } from './inspect.ts';

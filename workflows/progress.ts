@@ -1,9 +1,10 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 import type {
-  DeployKind,
+  ChangeKind,
   DeployRequest,
   DeployView,
+  EnvChangeView,
   FailureView,
   HostView,
   Outcome,
@@ -31,7 +32,7 @@ export class Progress {
   /** Called once the full SHA is known. */
   onCommit: () => void = () => {};
 
-  constructor(kind: DeployKind, request: DeployRequest, deploy: string) {
+  constructor(kind: ChangeKind, request: DeployRequest, deploy: string, env?: EnvChangeView) {
     this.view = {
       target: request.target,
       kind,
@@ -39,6 +40,7 @@ export class Progress {
       actor: request.actor,
       ...(request.reason === undefined ? {} : { reason: request.reason }),
       ...(request.commit === undefined ? {} : { requested: request.commit }),
+      ...(env === undefined ? {} : { env }),
       phase: 'loading',
       noop: false,
       startedAt: now(),
@@ -139,7 +141,7 @@ export class Progress {
   }
 }
 
-function hostView({ alias, address }: HostConfig, steps: StepName[]): HostView {
+function hostView({ alias, address }: HostConfig, steps: readonly StepName[]): HostView {
   return {
     host: alias,
     address,

@@ -11,14 +11,34 @@ import { compensation } from './policies.ts';
 /** With less time than this left, another pass is not begun. */
 const leastMs = 5_000;
 
+/** When the restore gives up, by the workflow's clock; what a hook takes is added to it. */
+export interface Time {
+  giveUpAt: number;
+}
+
+/** What puts a host back in one pass, and what stands where when it cannot. */
+export interface Compensation {
+  /** @returns what it came to, in words */
+  once(pass: number, time: Time): Promise<string>;
+  leaves(): string;
+}
+
+/** The compensation of a deploy: makes the host what its snapshot says, and proves it. */
+export const restoreHost = (run: HostRun, failedSha: string): Promise<void> =>
+  putBack(run, {
+    once: (pass, time) => restoreOnce(run, failedSha, pass, time),
+    leaves: () =>
+      `The snapshot (${shortSha(run.snapshot.sha)}) stays on the host: \`dbc rollback ${run.target.name}\` goes back to it.`,
+  });
+
 /**
- * The compensation: makes the host what its snapshot says, and proves it. All of it is tried again until it holds or
+ * Puts a host back and proves it. All of it is tried again until it holds or
  * its time is up, because a host in trouble (a reboot, a full disk, a daemon that restarts) often comes back.
  *
  * Ends with `run.settled` when the host is proven to be back, with `run.lost` when its lease is gone, and with neither
  * when an operator is needed.
  */
-export async function restoreHost(run: HostRun, failedSha: string): Promise<void> {
+export async function putBack(run: HostRun, { once, leaves }: Compensation): Promise<void> {
   const { target, alias, progress } = run;
   const { restoreMs } = target.timeouts;
   // Temporal ends a pass when its time is up. Hearing of it this much later means that no worker was there to try.
@@ -30,7 +50,10 @@ export async function restoreHost(run: HostRun, failedSha: string): Promise<void
   try {
     for (let pass = 0; ; pass++) {
       try {
-        return await restoreOnce(run, failedSha, pass, time);
+        const came = await once(pass, time);
+        run.settled = true;
+        progress.step(alias, 'restore', 'done', came);
+        return;
       } catch (error) {
         if (isCancellation(error) || isLeaseLost(error)) throw error;
         last = sayingMore(problemOf(error, 'restore'), last);
@@ -49,12 +72,12 @@ export async function restoreHost(run: HostRun, failedSha: string): Promise<void
       const because = isCancellation(error)
         ? 'a second abort gave the restore up'
         : `not restored within ${formatDuration(restoreMs)}: ${(last ?? problemOf(error)).message}`;
-      leaveToOperator(run, because);
+      leaveToOperator(run, because, leaves());
     }
   }
 }
 
-async function restoreOnce(run: HostRun, failedSha: string, pass: number, time: { giveUpAt: number }): Promise<void> {
+async function restoreOnce(run: HostRun, failedSha: string, pass: number, time: Time): Promise<string> {
   const { alias, snapshot, progress, attempted } = run;
   const part = (what: string) => compensation(time.giveUpAt - Date.now(), `${alias}: ${what}`);
   const view = progress.host(alias);
@@ -86,19 +109,16 @@ async function restoreOnce(run: HostRun, failedSha: string, pass: number, time: 
   Object.assign(view, { now: sha, verified: true, rules, services });
   const kept = (checkedOut?.kept ?? []).map((ref) => `what was changed by hand during the deploy is kept as ${ref}`);
   view.warnings.push(...warnings, ...kept);
-  run.settled = true;
-  progress.step(alias, 'restore', 'done', `back on ${shortSha(sha)}, verified`);
+  return `back on ${shortSha(sha)}, verified`;
 }
 
-function leaveToOperator(run: HostRun, because: string): void {
-  const { target, alias, snapshot, progress } = run;
+function leaveToOperator(run: HostRun, because: string, left: string): void {
+  const { alias, progress } = run;
   // An earlier run of a deploy that was reset may have raised it since.
   run.numberIsUnsure = true;
   progress.step(alias, 'restore', 'failed', because);
   progress.fail({ type: ErrorType.RestoreFailed, message: `${alias}: ${because}`, host: alias, step: 'restore' });
-  progress.warn(alias, [
-    `${because}. The snapshot (${shortSha(snapshot.sha)}) stays on the host: \`dbc rollback ${target.name}\` goes back to it.`,
-  ]);
+  progress.warn(alias, [`${because}. ${left}`]);
 }
 
 /** That the time was up says less than what went wrong before. */

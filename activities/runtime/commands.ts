@@ -34,6 +34,11 @@ ${run(config.restart ?? config.start)}`,
       const back = runningOf(context.snapshot) ? start(context) : `${environment(context)}${run(config.stop)}`;
       return `${back}${eraseNote(context.deploy, 'started')}`;
     },
+    renew: (context, services) => {
+      if (config.restart === undefined) return start(context);
+      const words = services.map(quote).join(' ');
+      return `${environment(context)}DBC_SERVICE=${quote(services.join(' '))} bash -c ${quote(config.restart)} restart ${words}\n`;
+    },
     judge: (state) => [view(state)],
     judgeRestored: (state, snapshot) => {
       const now = view(state);

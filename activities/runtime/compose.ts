@@ -10,6 +10,7 @@ import type {
   BuildContext,
   Images,
   RecordContext,
+  RenewContext,
   RestoreContext,
   Runtime,
   RuntimeState,
@@ -29,6 +30,11 @@ export function composeRuntime(config: ComposeRuntimeConfig): Runtime {
       `${environment(context)}${recoverScript(compose(context.project), rung, context.waitMs)}`,
     restoreImages: (context) => restoreImages(compose(context.project), context),
     restoreServices: (context) => restoreServices(compose(context.project), context),
+    renew: (context, services) =>
+      inOldImages(
+        context,
+        `${compose(context.project)} up -d --no-build --no-deps --force-recreate -- ${quoteAll([...services])}\n`,
+      ),
     judge: (state, expected) =>
       judgeServices({
         expectedServices: state.services ?? [],
@@ -131,7 +137,12 @@ function restoreServices(compose: string, context: RestoreContext): string {
   const before = composeOf(context.snapshot);
   if (!context.startAttempted) return startStopped(compose, context, before);
   if (before.containers.length === 0) return `${environment(context)}${removeStarted(before.project)}`;
-  // What ran may be another image than the one that the name means now: it runs again, and the name is put back.
+  return inOldImages(context, `${compose} up -d --no-build --remove-orphans\n`);
+}
+
+/** What ran may be another image than the one that the name means now: it runs again, and the name is put back. */
+function inOldImages(context: RenewContext, up: string): string {
+  const before = composeOf(context.snapshot);
   const named = new Map(before.images.map(({ service, name, id }) => [service, { name, id }]));
   const running = before.containers.flatMap(({ service, imageId }) => {
     const image = named.get(service);
@@ -139,8 +150,7 @@ function restoreServices(compose: string, context: RestoreContext): string {
   });
   const swap = running.map(({ name, imageId }) => `docker tag ${quoteAll([imageId, name])} || true\n`).join('');
   const back = running.map(({ name, id }) => `docker tag ${quoteAll([id, name])} || true\n`).join('');
-  return `${environment(context)}${swap}${compose} up -d --no-build --remove-orphans
-${back}`;
+  return `${environment(context)}${swap}${up}${back}`;
 }
 
 /** Nobody replaced a service, but what ran may have stopped: Compose starts the very containers, in their order. */

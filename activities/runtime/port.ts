@@ -48,6 +48,8 @@ export interface Runtime {
    * service, and only what stopped by itself is started (the host was rebooted, or its Docker engine restarted).
    */
   restoreServices(context: RestoreContext): string;
+  /** Runs these services anew, each in the image that it runs in, so that they read the env file again. */
+  renew(context: RenewContext, services: readonly string[]): string;
   judge(state: RuntimeState, expected: Expected): ServiceView[];
   /** Judges against the snapshot itself: the same services, images and states. */
   judgeRestored(state: RuntimeState, snapshot: RuntimeSnapshot, rebuilt: string[]): ServiceView[];
@@ -91,6 +93,10 @@ export interface RestoreContext extends StepContext {
   /** Whether the old commit's artefacts may have been replaced. */
   buildAttempted: boolean;
   startAttempted: boolean;
+}
+
+export interface RenewContext extends StepContext {
+  snapshot: RuntimeSnapshot;
 }
 
 export interface RecordContext extends StepContext {

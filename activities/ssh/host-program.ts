@@ -17,7 +17,7 @@ const join = (...parts: string[]): string =>
     .replace(/^ *#.*\n/gm, '');
 
 /** The shell program that every call sends (`host/`), and the one that becomes a remote job. */
-const program = join('process', 'state', 'lease', 'job', 'records', 'main');
+const program = join('process', 'state', 'lease', 'job', 'records', 'env', 'main');
 export const runner = join('process', 'runner');
 
 /**

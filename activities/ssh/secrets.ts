@@ -39,6 +39,19 @@ export class Secrets {
     return redactor;
   }
 
+  /** Values that the file may come to hold in a moment: redacted from now on. */
+  expect(task: HostTask, values: readonly string[]): void {
+    const key = placeOf(task);
+    const { file, values: variables, secrets = this.#own } = this.#known.get(key) ?? {};
+    const all = [...new Set([...secrets, ...values])];
+    this.#known.set(key, { file, values: variables, secrets: all, redactor: createRedactor(all) });
+  }
+
+  /** The env file as last read, which is for editing it only; undefined when there is none. */
+  fileOf(task: HostTask): string | undefined {
+    return this.#known.get(placeOf(task))?.file;
+  }
+
   redactorFor(task: HostTask): Redactor {
     return this.#known.get(placeOf(task))?.redactor ?? this.#ownRedactor;
   }

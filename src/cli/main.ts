@@ -2,7 +2,7 @@
 import { CommanderError } from '@commander-js/extra-typings';
 import { ExitCode } from '../contracts/errors.ts';
 import { reportFailure } from './failure.ts';
-import { createProgram } from './program.ts';
+import { createProgram, withSubcommands } from './program.ts';
 import { surviveClosedPipes, Terminal } from './terminal.ts';
 
 surviveClosedPipes();
@@ -13,7 +13,7 @@ async function main(args: string[]): Promise<ExitCode> {
   const program = createProgram((exitCode) => {
     code = exitCode;
   });
-  for (const command of [program, ...program.commands]) command.exitOverride();
+  for (const command of withSubcommands(program)) command.exitOverride();
   try {
     await program.parseAsync(args, { from: 'user' });
     return code;

@@ -179,11 +179,41 @@ export function createProgram(done: (code: ExitCode) => void): CommandUnknownOpt
         on(flags, async (terminal) => (await import('./commands/config.ts')).config(terminal, target, flags)),
       ),
   );
-  for (const command of [dbc, ...dbc.commands, ...env.commands]) command.configureHelp(help);
-  for (const command of dbc.commands) command.showHelpAfterError(`(dbc ${command.name()} --help)`);
-  for (const command of env.commands) command.showHelpAfterError(`(dbc env ${command.name()} --help)`);
+  env.addCommand(
+    talking('set', 'change variables of the env file on every host, or leave every host as it was')
+      .argument('<target>')
+      .argument('[names...]', 'the variable; its value comes from a prompt or standard input, never from here')
+      .option(
+        '--restart <service>',
+        'recreate this service, so that it reads the file again; may be repeated',
+        collect,
+        [],
+      )
+      .option('--unset', 'take the variables out')
+      .option('--stdin', 'NAME=VALUE lines on standard input: several variables in one go')
+      .option('--reason <text>', 'why; everybody who looks will see it')
+      .option('--force-takeover', 'take a lease whose holder cannot be asked')
+      // What is not known may be a value, and must not be shown: the command refuses it itself.
+      .allowUnknownOption()
+      .action((target, names, flags) =>
+        on(flags, async (terminal) => (await import('./commands/env-set.ts')).envSet(terminal, target, names, flags)),
+      ),
+  );
+  for (const command of withSubcommands(dbc)) command.configureHelp(help);
+  for (const command of withSubcommands(dbc).slice(1)) command.showHelpAfterError(`(${pathOf(command)} --help)`);
   return dbc;
 }
+
+/** The program and every command of it, those of groups such as `dbc env` too. */
+export const withSubcommands = (program: CommandUnknownOpts): CommandUnknownOpts[] => [
+  program,
+  ...program.commands.flatMap(withSubcommands),
+];
+
+const pathOf = (command: CommandUnknownOpts): string =>
+  command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();
+
+const collect = (value: string, before: string[]): string[] => [...before, value];
 
 const printing = (name: string, description: string) =>
   new Command(name)

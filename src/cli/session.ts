@@ -15,6 +15,8 @@ export interface Session extends Asker {
   /** True when the worker runs in this process, and so ends with it. */
   embedded: boolean;
   link(deploy: Pick<DeployRef, 'workflowId' | 'runId'>): string | undefined;
+  /** Keeps values for the worker of this process, out of Temporal; absent where there is none. Returns what to ask for. */
+  keep?(values: readonly string[]): string;
   /** What is left of the ten seconds in which a worker has to answer. Milliseconds. */
   answerWithinMs(): number;
 }
@@ -26,6 +28,7 @@ interface Embedded {
   uiUrl?: string;
   /** True when the server and its worker belong to another process, which keeps them running. */
   shared?: boolean;
+  keep?(values: readonly string[]): string;
   stop(): Promise<void>;
 }
 
@@ -50,6 +53,7 @@ export async function withSession<T>(
         client,
         ask: (target, question) => client.ask(target, question, { answerWithinMs: answerWithinMs() }),
         embedded: embedded !== undefined && !embedded.shared,
+        ...(embedded?.keep ? { keep: embedded.keep } : {}),
         link: (deploy) => timelineLink(embedded?.uiUrl ?? process.env['TEMPORAL_UI'], client.namespace, deploy),
         answerWithinMs,
       });

@@ -14,12 +14,13 @@ export interface ListedDeploy {
   view: DeployView;
 }
 
-/** Deploys and rollbacks that Temporal still knows, the newest first, running ones before all others. */
+/** Deploys, rollbacks and changes of the env file that Temporal still knows, the newest first, running ones before all others. */
 export async function listDeploys(
   server: Server,
   { target, limit = 20 }: { target?: string; limit?: number } = {},
 ): Promise<ListedDeploy[]> {
-  const types = `WorkflowType IN ('${WorkflowType.deploy}', '${WorkflowType.rollback}')`;
+  const { deploy, rollback, changeEnv } = WorkflowType;
+  const types = `WorkflowType IN ('${deploy}', '${rollback}', '${changeEnv}')`;
   const query = target === undefined ? types : `${types} AND WorkflowId = '${deployWorkflowId(targetName(target))}'`;
   const found: ListedDeploy[] = [];
   try {

@@ -65,7 +65,7 @@ export async function* follow(
         if (fresh) seen = version;
         moment = {
           view: fresh ?? moment?.view ?? viewFromServer(deploy.target, description),
-          running: runningSteps(description),
+          running: await runningSteps(server, description),
           ...(fresh ? {} : { trouble: 'no-worker' }),
         };
       }

@@ -1,5 +1,6 @@
 /** A typed client: what `dbc` does with deploys, for other programs. */
 import type { InspectReport, Question } from '../contracts/activities.ts';
+import type { ChangeEnvRequest } from '../contracts/change-env.ts';
 import type { DeployKind, DeployRequest } from '../contracts/deploy.ts';
 import type { AbortMessage } from '../contracts/temporal.ts';
 import { targetName } from '../domain/names.ts';
@@ -11,7 +12,7 @@ import { type AskOptions, askHosts } from './inspect.ts';
 import { type DeployRef, type End, type Status, statusOf } from './progress.ts';
 import { type ConnectOptions, closeServer, connectServer, type Server } from './server.ts';
 import { type SetupState, serverVersion, setup, setupState } from './setup.ts';
-import { type StartOptions, startDeploy } from './start.ts';
+import { type StartOptions, startDeploy, startEnvChange } from './start.ts';
 
 export { NoDeploy, SetupMissing, TargetBusy, TemporalUnavailable } from './errors.ts';
 export type { AbortAnswer, ConnectOptions, DeployRef, End, ListedDeploy, Moment, Poller, Status };
@@ -37,6 +38,15 @@ export class DeployClient {
 
   startDeploy(kind: DeployKind, request: DeployRequest, options?: StartOptions): Promise<DeployRef> {
     return startDeploy(this.#server, kind, request, options);
+  }
+
+  /** Whether what it sends is encrypted before it leaves this process. */
+  get encrypts(): boolean {
+    return this.#server.codec.encrypts;
+  }
+
+  startEnvChange(request: ChangeEnvRequest, options?: StartOptions): Promise<DeployRef> {
+    return startEnvChange(this.#server, request, options);
   }
 
   abort(deploy: DeployRef, message: AbortMessage): Promise<AbortAnswer> {

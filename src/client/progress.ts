@@ -4,12 +4,20 @@ import {
   WorkflowFailedError,
   WorkflowNotFoundError,
 } from '@temporalio/client';
-import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common';
+import { ApplicationFailure } from '@temporalio/common';
 import type { JobHeartbeat } from '../contracts/activities.ts';
-import type { DeployReport, DeployRequest, DeployView, Outcome, Phase, StepName } from '../contracts/deploy.ts';
+import type {
+  ChangeKind,
+  DeployReport,
+  DeployRequest,
+  DeployView,
+  Outcome,
+  Phase,
+  StepName,
+} from '../contracts/deploy.ts';
 import { deployWorkflowId, progressQuery, searchAttributes, WorkflowType } from '../contracts/temporal.ts';
 import { firstEvents } from './first-events.ts';
-import { ask, type Server } from './server.ts';
+import { ask, decodePayload, type Server } from './server.ts';
 
 /** One execution of a deploy. */
 export interface DeployRef {
@@ -42,7 +50,7 @@ export async function statusOf(server: Server, target: string, runId?: string): 
   const description = await describe(server, workflowId, runId);
   if (!description) return undefined;
   const ref = { target, workflowId, runId: description.runId };
-  const known = { ref, running: runningSteps(description) };
+  const known = { ref, running: await runningSteps(server, description) };
   if (description.status.name !== 'RUNNING') return { ...known, ...(await closedStatus(server, ref, description)) };
   const view = await queryView(server, ref);
   if (view) return { ...known, view, open: true, from: 'worker' };
@@ -55,7 +63,7 @@ export async function statusOf(server: Server, target: string, runId?: string): 
 async function requestedCommit(server: Server, ref: DeployRef): Promise<string | undefined> {
   const [started] = await firstEvents(server, ref, 1);
   const payload = started?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
-  return payload ? defaultPayloadConverter.fromPayload<DeployRequest | undefined>(payload)?.commit : undefined;
+  return payload ? (await decodePayload<DeployRequest>(server, payload))?.commit : undefined;
 }
 
 export async function describe(
@@ -122,6 +130,8 @@ const closings: Record<string, NonNullable<Status['closedAs']>> = {
 const isReport = (value: unknown): value is DeployReport =>
   typeof value === 'object' && value !== null && 'outcome' in value && 'hosts' in value;
 
+const kinds: Record<string, ChangeKind> = { [WorkflowType.rollback]: 'rollback', [WorkflowType.changeEnv]: 'env' };
+
 type Execution = WorkflowExecutionInfo | WorkflowExecutionDescription;
 
 /** What describe and search attributes tell without any worker. */
@@ -133,7 +143,7 @@ export function viewFromServer(target: string, info: Execution): DeployView {
   const [commit, outcome] = [attribute(searchAttributes.commit), attribute(searchAttributes.outcome)];
   return {
     target,
-    kind: info.type === WorkflowType.rollback ? 'rollback' : 'deploy',
+    kind: kinds[info.type] ?? 'deploy',
     deploy: firstRunId(info),
     actor: attribute(searchAttributes.actor) ?? 'unknown',
     phase: (attribute(searchAttributes.phase) ?? 'loading') as Phase,
@@ -154,25 +164,44 @@ export function firstRunId({ raw, runId }: Execution): string {
 }
 
 /** From the heartbeats of the activities that run now, or why one waits for its next attempt. */
-export function runningSteps({ raw }: WorkflowExecutionDescription): RunningStep[] {
-  return (raw.pendingActivities ?? []).flatMap(({ activityType, state, heartbeatDetails, attempt, lastFailure }) => {
-    const step = stepOf(activityType?.name ?? '');
-    const payload = heartbeatDetails?.payloads?.[0];
-    const beat = payload ? defaultPayloadConverter.fromPayload<JobHeartbeat | undefined>(payload) : undefined;
-    const again = (attempt ?? 1) > 1 && `attempt ${attempt}${lastFailure?.message ? `: ${lastFailure.message}` : ''}`;
-    const line = (state === scheduled && again) || beat?.line || again;
-    return step && line ? [{ step, line }] : [];
-  });
+export async function runningSteps(
+  server: Pick<Server, 'codec'>,
+  { raw }: WorkflowExecutionDescription,
+): Promise<RunningStep[]> {
+  const lines = (raw.pendingActivities ?? []).map(
+    async ({ activityType, state, heartbeatDetails, attempt, lastFailure }) => {
+      const step = stepOf(activityType?.name ?? '');
+      const payload = heartbeatDetails?.payloads?.[0];
+      const beat = payload ? await decodePayload<JobHeartbeat>(server, payload) : undefined;
+      const again = (attempt ?? 1) > 1 && `attempt ${attempt}${lastFailure?.message ? `: ${lastFailure.message}` : ''}`;
+      const line = (state === scheduled && again) || beat?.line || again;
+      return step && line ? [{ step, line }] : [];
+    },
+  );
+  return (await Promise.all(lines)).flat();
 }
 
 /** PENDING_ACTIVITY_STATE_SCHEDULED: no worker has it at the moment. */
 const scheduled = 1;
 
 const forward = new Set(['inspect', 'fetch', 'reset', 'build', 'start', 'verify', 'recover', 'record']);
-const compensating = new Set(['retakeLease', 'restoreCheckout', 'restoreImages', 'restoreServices', 'verifyRestored']);
+/** Activities that are called otherwise than the step that they are. */
+const partOf: Record<string, StepName> = {
+  diagnose: 'recover',
+  changeEnv: 'change',
+  restartServices: 'restart',
+  verifyChange: 'verify',
+};
+const compensating = new Set([
+  'restoreEnv',
+  'retakeLease',
+  'restoreCheckout',
+  'restoreImages',
+  'restoreServices',
+  'verifyRestored',
+]);
 
 function stepOf(activity: string): StepName | undefined {
   if (compensating.has(activity)) return 'restore';
-  if (activity === 'diagnose') return 'recover';
-  return forward.has(activity) ? (activity as StepName) : undefined;
+  return partOf[activity] ?? (forward.has(activity) ? (activity as StepName) : undefined);
 }

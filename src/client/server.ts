@@ -1,6 +1,8 @@
 import { Client, Connection, isGrpcServiceError } from '@temporalio/client';
-import { NamespaceNotFoundError } from '@temporalio/common';
+import { defaultPayloadConverter, NamespaceNotFoundError, type Payload } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { type EncryptionCodec, encryptionCodec } from '../codec/encryption-codec.ts';
+import { payloadKeys } from '../codec/payload-keys.ts';
 import { SetupMissing, TemporalUnavailable } from './errors.ts';
 
 export interface ConnectOptions {
@@ -17,6 +19,8 @@ export interface Server {
   connection: Connection;
   address: string;
   namespace: string;
+  /** What every payload passes through on its way. */
+  codec: EncryptionCodec;
   /** Questions that have no answer yet. */
   readonly open: Set<Promise<unknown>>;
 }
@@ -28,8 +32,12 @@ class OpenedConnection extends Connection {
   }
 }
 
-/** @throws TemporalUnavailable within `timeoutMs` */
+/**
+ * @throws TemporalUnavailable within `timeoutMs`
+ * @throws DeployError InvalidInput when the payload key of the environment cannot be used
+ */
 export async function connectServer(options: ConnectOptions = {}): Promise<Server> {
+  const codec = encryptionCodec(payloadKeys(process.env));
   const { connectionOptions, namespace: configured } = loadClientConnectConfig();
   const address = options.address ?? connectionOptions.address ?? 'localhost:7233';
   const namespace = options.namespace ?? configured ?? 'default';
@@ -40,7 +48,8 @@ export async function connectServer(options: ConnectOptions = {}): Promise<Serve
       address,
     }) as OpenedConnection;
     await connection.untilReady(Date.now() + (options.timeoutMs ?? 6000));
-    return { client: new Client({ connection, namespace }), connection, address, namespace, open: new Set() };
+    const client = new Client({ connection, namespace, dataConverter: { payloadCodecs: [codec] } });
+    return { client, connection, address, namespace, codec, open: new Set() };
   } catch (error) {
     throw asClientError(error, { address, namespace });
   }
@@ -57,6 +66,12 @@ export async function ask<T>(server: Server, request: () => Promise<T>, deadline
   } finally {
     server.open.delete(question);
   }
+}
+
+/** What a payload that Temporal handed out raw says. */
+export async function decodePayload<T>({ codec }: Pick<Server, 'codec'>, payload: Payload): Promise<T | undefined> {
+  const [decoded] = await codec.decode([payload]);
+  return decoded && defaultPayloadConverter.fromPayload<T | undefined>(decoded);
 }
 
 /**

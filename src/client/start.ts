@@ -3,8 +3,12 @@ import {
   TypedSearchAttributes,
   WorkflowExecutionAlreadyStartedError,
 } from '@temporalio/common';
+import { makeKeyHint } from '../codec/payload-keys.ts';
+import type { ChangeEnvRequest } from '../contracts/change-env.ts';
 import type { DeployKind, DeployRequest } from '../contracts/deploy.ts';
+import { ErrorType } from '../contracts/errors.ts';
 import { deployWorkflowId, searchAttributes, taskQueue, WorkflowType } from '../contracts/temporal.ts';
+import { DeployError } from '../domain/deploy-error.ts';
 import { commitSha, targetName } from '../domain/names.ts';
 import { shortSha } from '../domain/sha.ts';
 import { untilAnswered } from './answer.ts';
@@ -34,10 +38,46 @@ export async function startDeploy(
 ): Promise<DeployRef> {
   const target = targetName(asked.target);
   const request = { ...asked, target, ...(asked.commit === undefined ? {} : { commit: commitSha(asked.commit) }) };
+  return startChange(server, WorkflowType[kind], request, summary(kind, request), options);
+}
+
+/**
+ * Starts a change of the target's env file; throws as {@link startDeploy} does, and InvalidInput when its values would go to
+ * Temporal as plain text.
+ */
+export async function startEnvChange(
+  server: Server,
+  asked: ChangeEnvRequest,
+  options: StartOptions = {},
+): Promise<DeployRef> {
+  const request = { ...asked, target: targetName(asked.target) };
+  if ('sealed' in request.values && request.values.sealed.length > 0 && !server.codec.encrypts) {
+    throw new DeployError(
+      ErrorType.InvalidInput,
+      'No payload key is set, so the values would be stored as plain text.',
+      {
+        hint: makeKeyHint,
+      },
+    );
+  }
+  const { target, actor, set, unset } = request;
+  const about = `env ${target}: ${[...set, ...unset].join(', ')} by ${actor}`.slice(0, 200);
+  return startChange(server, WorkflowType.changeEnv, request, about, options);
+}
+
+/** Starts what changes a target: one at a time, as all have the target's one workflow ID. */
+async function startChange(
+  server: Server,
+  type: string,
+  request: { target: string; actor: string },
+  staticSummary: string,
+  options: StartOptions,
+): Promise<DeployRef> {
+  const { target } = request;
   const workflowId = deployWorkflowId(target);
   try {
     const handle = await ask(server, () =>
-      server.client.workflow.start(WorkflowType[kind], {
+      server.client.workflow.start(type, {
         workflowId,
         taskQueue,
         args: [request],
@@ -48,7 +88,7 @@ export async function startDeploy(
           { key: key(searchAttributes.actor), value: request.actor },
           { key: key(searchAttributes.phase), value: 'loading' },
         ]),
-        staticSummary: summary(kind, request),
+        staticSummary,
       }),
     );
     const ref = { target, workflowId, runId: handle.firstExecutionRunId };

@@ -1,4 +1,5 @@
-import type { DeployKind, RuleView, ServiceView } from './deploy.ts';
+import type { ChangeEnvActivities } from './change-env.ts';
+import type { ChangeKind, RuleView, ServiceView } from './deploy.ts';
 import type { Diagnosis, Rung } from './diagnosis.ts';
 import type { Drift } from './drift.ts';
 import type { Problem } from './errors.ts';
@@ -22,7 +23,7 @@ export interface LeasedTask extends HostTask {
 }
 
 export interface InspectInput extends HostTask {
-  kind: DeployKind;
+  kind: ChangeKind;
   actor: string;
   reason?: string;
   forceTakeover: boolean;
@@ -207,7 +208,7 @@ export interface Released {
 }
 
 /** The activities of a deploy, one for each step, as the workflow sees them. */
-export interface DeployActivities {
+export interface DeployActivities extends ChangeEnvActivities {
   loadTarget(name: string): Promise<TargetConfig>;
   inspect(input: InspectInput): Promise<Inspection>;
   fetch(input: FetchInput): Promise<Fetched>;

@@ -17,14 +17,26 @@ export interface DeployRequest {
 }
 
 export type DeployKind = 'deploy' | 'rollback';
+/** Everything that holds a target's workflow ID and changes its hosts. */
+export type ChangeKind = DeployKind | 'env';
 
 export const outcomes = ['succeeded', 'not-applied', 'rolled-back', 'aborted', 'superseded', 'needs-operator'] as const;
 export type Outcome = (typeof outcomes)[number];
 
 export const steps = ['inspect', 'fetch', 'reset', 'build', 'start', 'wait', 'verify', 'record'] as const;
 export type Step = (typeof steps)[number];
+/** Of a change of the env file. */
+export const envSteps = ['inspect', 'change', 'restart', 'verify'] as const;
 /** What a view shows: the steps, those that only some deploys have, and the compensation. */
-export type StepName = Step | 'beforeRollback' | 'before' | 'recover' | 'after' | 'bake' | 'restore';
+export type StepName =
+  | Step
+  | (typeof envSteps)[number]
+  | 'beforeRollback'
+  | 'before'
+  | 'recover'
+  | 'after'
+  | 'bake'
+  | 'restore';
 
 export type Phase = 'loading' | StepName | 'closing' | 'closed';
 
@@ -85,7 +97,9 @@ export interface HostView {
 /** One JSON view that `status`, `watch` and reports are all made of. Times are ISO 8601. */
 export interface DeployView {
   target: string;
-  kind: DeployKind;
+  kind: ChangeKind;
+  /** Of a change of the env file. */
+  env?: EnvChangeView;
   /** The first execution's run ID. */
   deploy: string;
   actor: string;
@@ -106,6 +120,14 @@ export interface DeployView {
   failure?: FailureView;
   abort?: AbortView;
   warnings: string[];
+}
+
+/** What is to change in the env file: names, never values. */
+export interface EnvChangeView {
+  set: string[];
+  unset: string[];
+  /** The services that read the file anew; none: they go on with what they have read. */
+  restart: string[];
 }
 
 export interface FailureView extends Omit<Problem, 'type'> {

@@ -5,6 +5,7 @@ export const WorkflowType = {
   deploy: 'DeployWorkflow',
   rollback: 'RollbackWorkflow',
   inspect: 'InspectWorkflow',
+  changeEnv: 'ChangeEnvWorkflow',
 } as const;
 
 /** Everything that changes a target has this ID, so Temporal itself excludes two at once. */

@@ -14,9 +14,10 @@ const mark: Record<StepState, string> = {
 
 /** A deploy as Markdown: what Temporal's UI shows as the workflow's current details. */
 export function checklist(view: DeployView): string {
-  const { kind, target, commit, requested, actor, outcome, phase, failure, abort } = view;
+  const { kind, target, commit, requested, env, actor, outcome, phase, failure, abort } = view;
   const what = commit ? `\`${shortSha(commit)}\` (${commit})` : (requested ?? 'the tip of the branch');
-  const lines = [`**${kind} ${target}** to ${what} by ${actor}: **${outcome ?? phase}**`];
+  const aim = env ? `: ${[...env.set, ...env.unset].join(', ')}` : ` to ${what}`;
+  const lines = [`**${kind} ${target}**${aim} by ${actor}: **${outcome ?? phase}**`];
   if (abort)
     lines.push('', `Abort by ${oneLine(abort.by)}: ${oneLine(abort.reason)}${abort.accepted ? '' : ' (too late)'}`);
   if (failure)

@@ -19,7 +19,7 @@ export function deployFacts(
   const text = more.outcome === undefined ? '' : details(view, more.outcome).join('\n');
   return {
     at,
-    kind,
+    ...(kind === 'env' ? {} : { kind }),
     deploy,
     actor,
     hosts: hosts.map(({ host }) => host),

@@ -27,8 +27,24 @@ export function envFileProblems(text: string): EnvFileProblem[] {
 
 /** Which variables the file sets more than once; the last one counts. */
 export function duplicateVariables(text: string): string[] {
-  const { names } = read(text);
+  const names = read(text).places.flatMap(({ name, value }) => (value ? [name] : []));
   return [...new Set(names.filter((name, index) => names.indexOf(name) < index))];
+}
+
+/** Where a variable stands in the text of an env file, as offsets of its characters. */
+export interface EnvPlace {
+  name: string;
+  /** Of the statement's first character: that of `export`, or of the name. */
+  start: number;
+  /** Of the value without what separates it from the name; absent where the line has a name only. */
+  value?: { start: number; end: number };
+  /** Behind the statement: a comment on its line comes after it. */
+  end: number;
+}
+
+/** Every statement of an env file in order, duplicates too. Only to be trusted where `envFileProblems` finds none. */
+export function envPlaces(text: string): EnvPlace[] {
+  return read(text).places;
 }
 
 export interface EnvFinding {
@@ -91,15 +107,16 @@ const statement = new RegExp(`^((?:[\\p{L}\\p{N}_.\\-[\\]]|${blank})*)([=:\\n]|$
 interface EnvFile {
   values: Map<string, string>;
   problems: EnvFileProblem[];
-  /** In the file's order, one that is set again included. */
-  names: string[];
+  /** In the file's order, a variable that is set again included. */
+  places: EnvPlace[];
 }
 
 function read(source: string): EnvFile {
   const text = source.replace(/^\ufeff/, '');
   const values = new Map<string, string>();
   const problems: EnvFileProblem[] = [];
-  const names: string[] = [];
+  const places: EnvPlace[] = [];
+  const skipped = source.length - text.length;
   let at = 0;
   const refuse = (message: string): void => {
     problems.push({ line: text.slice(0, at).split('\n').length, message });
@@ -110,7 +127,8 @@ function read(source: string): EnvFile {
 
   for (;;) {
     skip(beforeStatement);
-    if (at >= text.length) return { values, problems, names };
+    if (at >= text.length) return { values, problems, places };
+    const start = skipped + at;
     if (exported.test(text.slice(at))) {
       at += 'export'.length;
       skip(blanks);
@@ -127,15 +145,17 @@ function read(source: string): EnvFile {
       continue;
     }
     if (end === '\n') {
+      places.push({ name, start, end: skipped + at + name.length });
       at += all.length;
       continue;
     }
     // What stands at the very end without a separator, Compose takes for the value of a variable without a name.
     const variable = end === '' ? '' : name;
-    names.push(variable);
     if (end !== '') at += all.length;
     skip(blanks);
     const value = valueAt(text, at);
+    const span = { start: skipped + at, end: skipped + value.contentEnd };
+    places.push({ name: variable, start, value: span, end: span.end });
     if (value.problem !== undefined) refuse(`${variable}: ${value.problem}`);
     try {
       values.set(variable, value.expand ? expandVariables(value.text, values) : value.text);
@@ -150,6 +170,8 @@ function read(source: string): EnvFile {
 interface RawValue {
   text: string;
   expand: boolean;
+  /** Where its own characters end, and where the reading goes on. */
+  contentEnd: number;
   end: number;
   problem?: string;
 }
@@ -159,16 +181,20 @@ function valueAt(text: string, at: number): RawValue {
   if (quoted !== null) {
     const [all, double, single] = quoted;
     const end = at + all.length;
-    if (double !== undefined) return { text: unescapeValue(double), expand: true, end };
+    if (double !== undefined) return { text: unescapeValue(double), expand: true, contentEnd: end, end };
     return {
       text: (single ?? '').replaceAll(/\\([\\'])/g, (pair, what) => (what === "'" ? what : pair)),
       expand: false,
+      contentEnd: end,
       end,
     };
   }
   const line = /^[^\n]*/.exec(text.slice(at))?.[0] ?? '';
   const end = at + line.length;
-  if (/^["']/.test(line)) return { text: line.trim(), expand: false, end, problem: 'its quote is never closed' };
-  const [value = ''] = line.split(' #', 1);
-  return { text: value.replace(trailingSpace, ''), expand: true, end };
+  if (/^["']/.test(line)) {
+    return { text: line.trim(), expand: false, contentEnd: end, end, problem: 'its quote is never closed' };
+  }
+  const [all = ''] = line.split(' #', 1);
+  const value = all.replace(trailingSpace, '');
+  return { text: value, expand: true, contentEnd: at + value.length, end };
 }

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import envPaths from 'env-paths';
+import { Vault } from '../../activities/vault.ts';
 import { connectNative, quietRuntime } from '../../worker/runtime.ts';
 import { createWorker } from '../../worker/worker.ts';
 import { type DevServer, runningServer, startDevServer } from './dev-server.ts';
@@ -23,6 +24,8 @@ export interface Embedded {
   uiUrl?: string;
   /** Another living process owns the server and its worker; this one only uses them. */
   shared?: boolean;
+  /** Keeps values in this process for its own worker; absent when the worker is another's. Returns what to ask for. */
+  keep?(values: readonly string[]): string;
   stop(): Promise<void>;
 }
 
@@ -44,6 +47,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   const server =
     found?.server ?? (await startDevServer({ binary: (await findTemporal({ env, log })).path, stateDir, ui, log }));
   server.own();
+  const vault = new Vault();
   const connection = await Connection.connect({ address: server.address, connectTimeout: '10s' });
   const native = await connectNative({ address: server.address });
   const { worker, close } = await createWorker({
@@ -54,6 +58,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     configPath,
     env,
     log,
+    vault,
   }).catch(async (error: unknown) => {
     await Promise.all([connection.close(), native.close()]);
     await server.stop();
@@ -62,6 +67,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   const stopped = worker.run();
   return {
     ...place(server),
+    keep: (values) => vault.keep(values),
     stop: async () => {
       if (worker.getState() === 'RUNNING') worker.shutdown();
       await stopped;

@@ -35,7 +35,8 @@ export interface Stage {
   down(): Promise<void>;
 }
 
-export async function startStage(): Promise<Stage> {
+/** @param workerEnv of the worker besides its Temporal's: `DBC_PAYLOAD_KEY`, for example */
+export async function startStage(workerEnv: Record<string, string> = {}): Promise<Stage> {
   const dir = mkdtempSync(join(tmpdir(), 'dbc-e2e-'));
   const [ec2, origin, temporal] = await Promise.all([startEc2Host(), makeOrigin(dir), startTemporal()]);
   const url = await origin.serve(ec2.gateway);
@@ -52,7 +53,7 @@ export async function startStage(): Promise<Stage> {
     ec2,
     origin,
     temporal,
-    worker: await startWorkerProcess(configPath, temporal.env),
+    worker: await startWorkerProcess(configPath, { ...temporal.env, ...workerEnv }),
     client,
     configPath,
     originUrl: url,

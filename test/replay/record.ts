@@ -13,6 +13,13 @@ import { withoutMachine } from './without-machine.ts';
 const folder = join(import.meta.dirname, 'histories');
 const type = WorkflowType.rollback;
 const two = ['web-1', 'web-2'];
+const env: StartOptions = {
+  type: WorkflowType.changeEnv,
+  set: ['RUN_TELEGRAM'],
+  unset: ['OLD'],
+  restart: ['backend'],
+  values: { token: 'a-token' },
+};
 
 interface Scenario {
   model: Model;
@@ -69,6 +76,17 @@ const scenarios: Record<string, Scenario> = {
   },
   'aborted-in-hook': { model: withHooks(new Model()).on('hook', aborted, { times: 1 }) },
   'not-applied-manual-changes': { model: changedByHand(), options: { stopOnManualChanges: true } },
+  'succeeded-env': { model: new Model(two), options: env },
+  'rolled-back-env': {
+    model: new Model(two).on('verifyChange', fails('HealthCheckFailed'), { host: 'web-2' }),
+    options: env,
+  },
+  'not-applied-env': { model: new Model().on('changeEnv', fails('PreflightFailed')), options: env },
+  'aborted-env': { model: new Model().on('restartServices', aborted), options: env },
+  'needs-operator-env': {
+    model: new Model().on('restartServices', aborted).on('restoreEnv', aborted),
+    options: env,
+  },
   inspect: {
     model: new Model(two).on('ask', fails('CommandFailed'), { host: 'web-2' }),
     options: { type: WorkflowType.inspect, question: { ask: 'services' } },

@@ -29,21 +29,22 @@ export interface Running {
 }
 
 /** Temporal is at an address where nobody listens, so that no test finds one by accident. */
-export function startDbc(args: string[], env: NodeJS.ProcessEnv = {}, imports: string[] = []): Running {
+export function startDbc(args: string[], env: NodeJS.ProcessEnv = {}, imports: string[] = [], input?: string): Running {
   const child = spawn(process.execPath, [...['tsx', ...imports].flatMap((one) => ['--import', one]), main, ...args], {
     env: { ...process.env, TEMPORAL_ADDRESS: '127.0.0.1:1', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
+  child.stdin?.end(input);
   let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  child.stdout?.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
   const done = once(child, 'close').then(() => ({ code: child.exitCode, stdout, stderr }));
   return {
     pid: child.pid ?? 0,
     kill: (signal) => child.kill(signal),
     closeTerminal() {
-      child.stdout.destroy();
-      child.stderr.destroy();
+      child.stdout?.destroy();
+      child.stderr?.destroy();
       child.kill('SIGHUP');
     },
     said: () => `${stdout}${stderr}`,
@@ -52,6 +53,10 @@ export function startDbc(args: string[], env: NodeJS.ProcessEnv = {}, imports: s
 }
 
 export const dbc = (args: string[], env?: NodeJS.ProcessEnv): Promise<Ran> => startDbc(args, env).done;
+
+/** What is written to its standard input, as by a pipe. */
+export const dbcReading = (args: string[], input: string, env?: NodeJS.ProcessEnv): Promise<Ran> =>
+  startDbc(args, env, [], input).done;
 
 /** The URLs of the modules that a command loads, whatever way it does. */
 export async function modulesOf(args: string[]): Promise<string[]> {

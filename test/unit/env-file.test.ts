@@ -45,6 +45,7 @@ describe('parseEnvFile', () => {
     ['A=1\r\nB\r\nC=2', { A: '1', C: '2' }],
     ['A:b=c\nD.T-N=1\nA[0]=x\né=x\n', { A: 'b=c', 'D.T-N': '1', 'A[0]': 'x', é: 'x' }],
     ['A=a\t#c\n', { A: 'a\t#c' }],
+    ['A=1 # c\r\nB="x\r\ny" # d\r\n', { A: '1', B: 'x\r\ny' }],
     ['A="\\$B \\\\$B"', { A: '$B \\' }],
     ['export=1\nexportX=3\nexport   B\n', { export: '1', exportX: '3' }],
   ] as const) {

@@ -22,16 +22,17 @@ const rules: Record<string, Rule> = {
   'src/contracts': { from: [], packages: /^$/ },
   'src/domain': { from: ['src/contracts'], packages: /^@marcbachmann\/cel-js$/ },
   'src/config': { from: pure, packages: /^(zod|yaml|node:(fs|path|os|url|util)(\/.*)?)$/ },
-  'src/client': { from: pure, packages: /^(@temporalio\/(client|common|envconfig)|node:.*)$/ },
+  'src/codec': { from: pure, packages: /^(@temporalio\/(common|proto)|node:(crypto|fs))$/ },
+  'src/client': { from: [...pure, 'src/codec'], packages: /^(@temporalio\/(client|common|envconfig)|node:.*)$/ },
   'src/cli': {
     from: [...pure, 'src/client'],
-    lazily: ['src/config', 'src/embedded', 'activities', 'worker'],
+    lazily: ['src/codec', 'src/config', 'src/embedded', 'activities', 'worker'],
     packages: /^(?!@temporalio\/|node-ssh$|ssh2$|zod$)/,
   },
   'src/embedded': { from: [...pure, 'src/config', 'src/client', 'activities', 'worker'], packages: /^(?!node-ssh$)/ },
   workflows: { from: pure, types: ['activities'], packages: /^@temporalio\/(workflow|common)$/ },
   activities: { from: [...pure, 'src/config'], packages: /^(?!@temporalio\/(worker|workflow)$)/ },
-  worker: { from: [...pure, 'src/config', 'src/client', 'activities', 'workflows'], packages: /./ },
+  worker: { from: [...pure, 'src/codec', 'src/config', 'src/client', 'activities', 'workflows'], packages: /./ },
 };
 const layers = Object.keys(rules);
 

@@ -36,6 +36,10 @@ export class HostModel {
   head = oldSha;
   /** The commit whose images the services run. */
   running = oldSha;
+  /** What the env file says: the value that a change wrote, or the old one. */
+  env = 'old';
+  /** The value that its services have read. */
+  read = 'old';
   lease = 0;
   releases: Release[] = [release(oldSha)];
   quarantined = new Set<string>();
@@ -135,7 +139,7 @@ export class Model {
 /** Steps of the compensation, which the real activities let Temporal try again whatever failed. */
 const compensating = new Set<Step>([
   ...(['record', 'retakeLease', 'restoreCheckout', 'restoreImages', 'restoreServices'] as const),
-  'verifyRestored',
+  ...(['verifyRestored', 'restoreEnv'] as const),
 ]);
 
 /** Fails as the real activity does: the same failure, retried by the same rule. */
@@ -316,6 +320,30 @@ export function modelActivities(modelOf: (target: string) => Model | undefined):
       const call: Call = { step: 'notify', host: '', input, model };
       model.calls.push(call);
       await model.behave(call);
+    },
+    async changeEnv(input) {
+      let changed = false;
+      await of(input).act('changeEnv', input, (host) => {
+        changed = host.env !== 'new';
+        host.env = 'new';
+      });
+      return { changed, warnings: [] };
+    },
+    async restartServices(input) {
+      await of(input).act('restartServices', input, (host) => {
+        host.read = host.env;
+      });
+    },
+    async verifyChange(input) {
+      const { head, running } = await of(input).act('verifyChange', input);
+      return { sha: head, rules, services: services(running), warnings: [] };
+    },
+    async restoreEnv(input) {
+      await of(input).act('restoreEnv', input, (host) => {
+        host.env = 'old';
+        if (input.services.length > 0) host.read = 'old';
+      });
+      return {};
     },
     async ask(input): Promise<Answer> {
       const { running } = await of(input).act('ask', input);

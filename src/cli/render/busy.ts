@@ -1,4 +1,4 @@
-import type { DeployView } from '../../contracts/deploy.ts';
+import type { DeployView, EnvChangeView } from '../../contracts/deploy.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import { shortSha } from '../../domain/sha.ts';
 
@@ -14,11 +14,14 @@ export function busyLine(view: DeployView, now: number): string {
   ].join('; ');
 }
 
-export function doing({ kind, commit, requested }: DeployView): string {
+export function doing({ kind, commit, requested, env }: DeployView): string {
+  if (kind === 'env') return `changes ${env ? namesIn(env) : 'variables'} in the env file`;
   const what = commit ?? requested;
   if (kind === 'rollback') return what ? `rolls back to ${shortSha(what)}` : 'rolls back';
   return `deploys ${what ? shortSha(what) : 'the tip of the branch'}`;
 }
+
+export const namesIn = ({ set, unset }: EnvChangeView): string => [...set, ...unset].join(', ');
 
 /** The step that runs, and on which host. */
 export function where({ phase, hosts }: DeployView): string {

@@ -3,6 +3,7 @@ import type { DeployView, HostView, StepView } from '../../contracts/deploy.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import { shortSha } from '../../domain/sha.ts';
 import type { Colors } from '../terminal.ts';
+import { namesIn } from './busy.ts';
 import { diagnosisLine } from './diagnosis.ts';
 import { mark } from './marks.ts';
 import { cutTo, padEnd, widthOf } from './width.ts';
@@ -52,12 +53,12 @@ function pickThatFit(full: string[][], short: string[][], active: boolean[], roo
 const isActive = ({ steps }: HostView): boolean => steps.some(({ state }) => state === 'running');
 
 function title(view: DeployView, now: number): string {
-  const { kind, target, commit, requested, actor, startedAt, finishedAt, abort } = view;
+  const { kind, target, commit, requested, env, actor, startedAt, finishedAt, abort } = view;
   const what = commit ?? requested;
   const end = finishedAt ? Date.parse(finishedAt) : now;
   const state = view.outcome ?? (abort?.accepted ? 'aborting' : view.hosts.length === 0 ? view.phase : '');
   return [
-    `${kind} ${target}${what ? ` → ${shortSha(what)}` : ''}`,
+    `${kind} ${target}${what ? ` → ${shortSha(what)}` : ''}${env ? `: ${namesIn(env)}` : ''}`,
     `by ${actor}`,
     formatDuration(Math.max(0, end - Date.parse(startedAt))),
     ...(state ? [state] : []),

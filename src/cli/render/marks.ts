@@ -24,6 +24,8 @@ export function mark(state: StepState, c: Colors, frame?: number): string {
 /** What a step that begins is called; the playbook's own words where it has some. */
 export const doingStep: Record<StepName, string> = {
   inspect: 'Inspecting: lease, checks, snapshot',
+  change: 'Changing the env file',
+  restart: 'Recreating services',
   fetch: 'Fetching latest from',
   reset: 'Resetting to',
   beforeRollback: 'Running the hook before the rollback',

@@ -1,8 +1,9 @@
-import type { DeployView, HostView, RuleView, ServiceView } from '../../contracts/deploy.ts';
+import type { DeployView, EnvChangeView, HostView, RuleView, ServiceView } from '../../contracts/deploy.ts';
 import { count } from '../../domain/count.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import { shortSha } from '../../domain/sha.ts';
 import type { Colors } from '../terminal.ts';
+import { namesIn } from './busy.ts';
 import type { DeployEvent, StepEvent } from './events.ts';
 import { doingStep, mark } from './marks.ts';
 import { table } from './table.ts';
@@ -11,15 +12,22 @@ export const rule = '='.repeat(42);
 
 /** The beginning of the log of a deploy. */
 export function plainHead(view: DeployView, link: string | undefined): string[] {
-  const { kind, target, actor, reason, requested } = view;
+  const { kind, target, actor, reason, requested, env } = view;
+  const what = { deploy: 'Deploy by commit', rollback: 'Rollback by commit', env: 'Change of the environment' }[kind];
   return [
     rule,
-    `${kind === 'rollback' ? 'Rollback' : 'Deploy'} by commit: ${target}${requested ? ` to ${shortSha(requested)}` : ''}`,
+    `${what}: ${target}${requested ? ` to ${shortSha(requested)}` : ''}`,
     rule,
     `   By: ${actor}${reason ? `, because: ${reason}` : ''}`,
+    ...(env ? envLines(env) : []),
     ...(link ? [`   Temporal: ${link}`] : []),
   ];
 }
+
+const envLines = ({ set, unset }: EnvChangeView): string[] => [
+  ...(set.length > 0 ? [`   Set: ${set.join(', ')}`] : []),
+  ...(unset.length > 0 ? [`   Take out: ${unset.join(', ')}`] : []),
+];
 
 /** One event as lines that read like the playbook's expected output. */
 export function plainLines(event: DeployEvent, view: DeployView, c: Colors): string[] {
@@ -51,7 +59,7 @@ function beginning(event: StepEvent, view: DeployView, host: HostView, c: Colors
 }
 
 /** What the step acts on. */
-function object({ step }: StepEvent, { commit, repository, waitMs }: DeployView, { before }: HostView): string {
+function object({ step }: StepEvent, { commit, repository, waitMs, env }: DeployView, { before }: HostView): string {
   switch (step) {
     case 'fetch':
       return ` ${repository?.remote ?? 'origin'}`;
@@ -59,7 +67,12 @@ function object({ step }: StepEvent, { commit, repository, waitMs }: DeployView,
       return commit ? ` ${shortSha(commit)}` : ' the commit';
     case 'wait':
       return waitMs === undefined ? '' : ` (${count(Math.round(waitMs / 1000), 'second')})`;
+    case 'change':
+      return env ? `: ${namesIn(env)}` : '';
+    case 'restart':
+      return env ? `: ${env.restart.join(', ')}` : '';
     case 'restore':
+      if (env) return ' the env file';
       return before ? ` ${shortSha(before)}` : ' what ran before';
     default:
       return '';

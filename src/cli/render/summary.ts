@@ -5,6 +5,7 @@ import { shortSha } from '../../domain/sha.ts';
 import { untouched } from '../exit-code.ts';
 import { failureLines } from '../failure.ts';
 import type { Colors } from '../terminal.ts';
+import { namesIn } from './busy.ts';
 import { diagnosisLine, diagnosisLines } from './diagnosis.ts';
 import { few } from './few.ts';
 import { rule } from './plain.ts';
@@ -18,6 +19,7 @@ export function summary(view: DeployView, c: Colors, link?: string): string[] {
     banner(view, c),
     rule,
     `   Target: ${target}${took}`,
+    ...(view.env ? [`   Variables: ${namesIn(view.env)}`] : []),
     ...(commit ? [`   Commit: ${shortSha(commit)} (${commit})`] : []),
     // What was refused before it was resolved.
     ...(!commit && requested ? [`   Commit: ${requested}, as it was asked for`] : []),
@@ -34,7 +36,7 @@ export function summary(view: DeployView, c: Colors, link?: string): string[] {
 }
 
 function banner(view: DeployView, c: Colors): string {
-  const name = view.kind === 'rollback' ? 'Rollback' : 'Deployment';
+  const name = { deploy: 'Deployment', rollback: 'Rollback', env: 'Change of the environment' }[view.kind];
   const touched = view.hosts.some(({ steps }) => steps.some(({ step }) => step === 'restore'));
   const unchanged = 'no host was changed';
   const restored = touched ? 'every host is back on what it ran before, verified' : unchanged;

@@ -1,4 +1,5 @@
 import type { DeployActivities, HostTask, LeasedTask } from '../../../src/contracts/activities.ts';
+import type { ChangeEnvActivities } from '../../../src/contracts/change-env.ts';
 import { DeployError } from '../../../src/domain/deploy-error.ts';
 import type { ActivityWorker, AttemptInfo, ServerAttempt, WorkerAttempt } from '../temporal/activity-task.ts';
 import type { World } from '../world.ts';
@@ -8,12 +9,10 @@ import { restoring } from './restoring.ts';
 import { forward, type Steps } from './steps.ts';
 import { verifying } from './verifying.ts';
 
-const steps: Steps<Exclude<keyof DeployActivities, 'loadTarget' | 'ask' | 'notify'>> = {
-  ...forward,
-  ...recovering,
-  ...restoring,
-  ...verifying,
-};
+/** A change of the env file is no deploy, and the simulation plays deploys. */
+type Played = Exclude<keyof DeployActivities, 'loadTarget' | 'ask' | 'notify' | keyof ChangeEnvActivities>;
+
+const steps: Steps<Played> = { ...forward, ...recovering, ...restoring, ...verifying };
 
 /** Which activities go on trying whatever fails; as in `activities/index.ts`. */
 const compensating = new Set<string>([

@@ -1,0 +1,109 @@
+import { TargetBusy } from '../../client/errors.ts';
+import type { DeployRef } from '../../client/index.ts';
+import type { NewValues } from '../../contracts/change-env.ts';
+import { ErrorType, ExitCode } from '../../contracts/errors.ts';
+import { DeployError } from '../../domain/deploy-error.ts';
+import { serviceName, targetName } from '../../domain/names.ts';
+import { actor } from '../actor.ts';
+import { refuseConfigWithoutEmbedded, type TemporalFlags } from '../flags.ts';
+import { followDeploy } from '../follow-deploy.ts';
+import { Interruption } from '../interruption.ts';
+import { checkedNames, readChange, type WantedChange } from '../new-values.ts';
+import { busyLine } from '../render/busy.ts';
+import { type Session, withSession } from '../session.ts';
+import type { Terminal } from '../terminal.ts';
+
+export interface EnvSetFlags extends TemporalFlags {
+  restart: string[];
+  unset?: boolean | undefined;
+  stdin?: boolean | undefined;
+  reason?: string | undefined;
+  forceTakeover?: boolean | undefined;
+}
+
+/** `dbc env set`: changes variables of the env file on every host, or leaves every host as it was. */
+export async function envSet(
+  terminal: Terminal,
+  target: string,
+  names: readonly string[],
+  flags: EnvSetFlags,
+): Promise<ExitCode> {
+  refuseConfigWithoutEmbedded(flags);
+  targetName(target);
+  const restart = [...new Set(flags.restart.map(serviceName))];
+  const how = { unset: flags.unset ?? false, stdin: flags.stdin ?? false };
+  checkedNames(names, how);
+  // Told before anybody has typed a secret in vain.
+  if (!flags.embedded && !how.unset) await refuseWithoutKey();
+  const change = await readChange(names, how);
+  return withSession(
+    terminal,
+    flags,
+    async (session) => {
+      const { client, embedded } = session;
+      const by = actor(process.env);
+      const interruption = new Interruption({ client, mode: 'abort', by, embedded });
+      const follow = (ref: DeployRef) => followDeploy(terminal, session, ref, interruption, 'abort');
+      try {
+        if (embedded) await finishFirst(terminal, session, target, follow);
+        if (interruption.interrupted) return ExitCode.aborted;
+        const ref = await client.startEnvChange(
+          {
+            target,
+            actor: by,
+            ...(flags.reason ? { reason: flags.reason } : {}),
+            ...(flags.forceTakeover ? { forceTakeover: true } : {}),
+            set: change.set,
+            unset: change.unset,
+            restart,
+            values: handOver(session, change),
+          },
+          {
+            answerWithinMs: session.answerWithinMs(),
+            onAccepted: (accepted) => interruption.follows(accepted, (line) => terminal.note(line)),
+          },
+        );
+        return await follow(ref);
+      } finally {
+        interruption.dispose();
+      }
+    },
+    { ui: true },
+  );
+}
+
+/** What a killed command left unfinished is gone on with by this process's worker, and comes first. */
+async function finishFirst(
+  terminal: Terminal,
+  { client }: Session,
+  target: string,
+  follow: (ref: DeployRef) => Promise<ExitCode>,
+): Promise<void> {
+  const unfinished = await client.progress(target);
+  if (!unfinished?.open) return;
+  terminal.note(`Something unfinished was found: ${busyLine(unfinished.view, Date.now())}. It goes first.`);
+  const code = await follow(unfinished.ref);
+  if (code === ExitCode.needsOperator) throw new TargetBusy(unfinished);
+}
+
+/** The values stay in this process where its worker does the work; else they go encrypted, or not at all. */
+function handOver({ client, keep }: Session, { values }: WantedChange): NewValues {
+  if (values.length === 0) return { sealed: [] };
+  if (keep) return { token: keep(values) };
+  if (client.encrypts) return { sealed: values };
+  throw new DeployError(
+    ErrorType.InvalidInput,
+    'The worker of this embedded Temporal is another process, so the value would have to be stored in its database, and no payload key is there to encrypt it.',
+    { hint: 'End the other process (`dbc serve --dev`, or a deploy), or set DBC_PAYLOAD_KEY for both.' },
+  );
+}
+
+async function refuseWithoutKey(): Promise<void> {
+  const { makeKeyHint, payloadKeys } = await import('../../codec/payload-keys.ts');
+  if (payloadKeys(process.env).length > 0) return;
+  throw new DeployError(
+    ErrorType.InvalidInput,
+    'Without a payload key the value would be stored in Temporal for everybody to read who can read histories.',
+    { hint: `${makeKeyHint} Or use --embedded: the value then never leaves this process but for the host.` },
+  );
+}

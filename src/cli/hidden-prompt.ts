@@ -1,0 +1,23 @@
+import { createInterface } from 'node:readline';
+import { Writable } from 'node:stream';
+import { ErrorType } from '../contracts/errors.ts';
+import { DeployError } from '../domain/deploy-error.ts';
+
+/** Asks on the terminal for one line, which it does not show. */
+export function askHidden(
+  question: string,
+  { stdin, stderr }: Pick<NodeJS.Process, 'stdin' | 'stderr'> = process,
+): Promise<string> {
+  stderr.write(question);
+  // What is typed would be echoed to this.
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface({ input: stdin, output: nowhere, terminal: true, historySize: 0 });
+  return new Promise((resolve, reject) => {
+    lines.once('line', resolve);
+    lines.once('SIGINT', () => lines.close());
+    lines.once('close', () => reject(new DeployError(ErrorType.InvalidInput, 'Interrupted; nothing was started.')));
+  }).finally(() => {
+    lines.close();
+    stderr.write('\n');
+  }) as Promise<string>;
+}
