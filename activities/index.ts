@@ -1,5 +1,6 @@
 import type {
   AskInput,
+  BakeInput,
   BuildInput,
   DeployActivities,
   DiagnoseInput,
@@ -32,6 +33,7 @@ import type { Diagnosis } from '../src/contracts/diagnosis.ts';
 import type { NotifyInput } from '../src/contracts/notification.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
 import { answer } from './ask.ts';
+import { bake } from './bake.ts';
 import { changeEnv, restartServices, restoreEnv, verifyChange } from './change-env.ts';
 import type { Deps } from './deps.ts';
 import { hook } from './hook.ts';
@@ -71,6 +73,7 @@ export function createActivities(deps: Deps): DeployActivities {
     verify: forward<VerifyInput, Awaited<ReturnType<typeof verify>>>(verify),
     diagnose: forward<DiagnoseInput, Diagnosis>(diagnoseRelease),
     recover: forward<RecoverInput, Recovered>(recover),
+    bake: forward<BakeInput, Awaited<ReturnType<typeof bake>>>(bake),
     record: compensating<RecordInput, Awaited<ReturnType<typeof record>>>(record),
     retakeLease: compensating<LeasedTask, Retaken>((_deps, input) => retakeLease(program, input, runId())),
     restoreCheckout: compensating<RestoreInput, RestoredCheckout>(restoreCheckout),

@@ -12,6 +12,8 @@ const heartbeatMs = 1000;
 interface HeartbeatDetails extends JobHeartbeat {
   /** Epoch ms of the worker when the host last answered; carried from attempt to attempt. */
   contactAt: number;
+  /** What the step keeps for its next attempt. */
+  kept?: number;
 }
 
 /** Of the execution that this activity belongs to. A Reset from Temporal's UI makes another one of the same deploy. */
@@ -22,6 +24,10 @@ export interface Run {
   signal: AbortSignal;
   /** Tells what the step is at, for the live view. */
   say(line: string): void;
+  /** What the attempts before this one have kept; 0 in the first one. */
+  readonly kept: number;
+  /** Keeps how far the step is, for the attempt that goes on when this worker has died. */
+  keep(progress: number): void;
   job(task: LeasedTask, spec: JobSpec): Promise<JobResult>;
 }
 
@@ -44,13 +50,20 @@ export async function runStep<T>(
   const context = Context.current();
   const { cancellationSignal: signal, info } = context;
   const before = info.heartbeatDetails as HeartbeatDetails | undefined;
-  let state: HeartbeatDetails = { job: '', offset: 0, contactAt: before?.contactAt ?? info.scheduledTimestampMs };
+  let state: HeartbeatDetails = {
+    ...{ job: '', offset: 0, contactAt: before?.contactAt ?? info.scheduledTimestampMs },
+    ...(before?.kept === undefined ? {} : { kept: before.kept }),
+  };
   let running: { task: LeasedTask; key: string } | undefined;
   const beat = setInterval(() => context.heartbeat(state), heartbeatMs);
   const run: Run = {
     signal,
     say: (line) => {
       state = { ...state, line: line.slice(0, 200), contactAt: Date.now() };
+    },
+    kept: before?.kept ?? 0,
+    keep: (progress) => {
+      state = { ...state, kept: progress };
     },
     job: async (leased, spec) => {
       const result = await runJob(program, leased, spec, {

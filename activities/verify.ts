@@ -62,13 +62,14 @@ async function untilSteady(
   }
 }
 
-const isHang = (error: unknown): boolean => error instanceof DeployError && error.type === 'DeadlineExceeded';
+export const isHang = (error: unknown): boolean => error instanceof DeployError && error.type === 'DeadlineExceeded';
 
 /** What the host did to the services is not the release's fault, and must not count against it. */
-function notHealthy(
+export function notHealthy(
   task: VerifyInput | RestoreInput,
   subject: string,
   { seen, judged }: { seen: Observation; judged: Judged },
+  when = `after ${formatDuration(task.target.verify.deadlineMs)}`,
 ): DeployError {
   const { host, target, snapshot } = task;
   const rebooted = 'sha' in task && seen.bootId !== snapshot.bootId;
@@ -76,29 +77,39 @@ function notHealthy(
   const why = rebooted ? `${host.alias} was rebooted meanwhile, and ` : `${host.alias}: `;
   return new DeployError(
     rebooted || unreadable ? 'CommandFailed' : 'HealthCheckFailed',
-    `${why}${subject} is not healthy after ${formatDuration(target.verify.deadlineMs)}:\n${judged.faults.map((each) => `  - ${each}`).join('\n')}`,
+    `${why}${subject} is not healthy ${when}:\n${judged.faults.map((each) => `  - ${each}`).join('\n')}`,
     { hint: `See \`dbc logs ${target.name} SERVICE\` and \`dbc health ${target.name}\`.` },
   );
 }
 
-export async function verify({ program, secrets }: Deps, input: VerifyInput, run: Run): Promise<Verified> {
+/** One look at a release that was just put there. */
+export async function lookAtRelease(
+  { program, secrets }: Deps,
+  input: VerifyInput,
+  run: Run,
+): Promise<{ seen: Observation; judged: Judged }> {
   const { target, sha, snapshot, images } = input;
   const runtime = runtimeFor(target.runtime);
-  const project = projectOf(snapshot);
-  const { seen, judged } = await untilSteady(input, run, `release ${shortSha(sha)}`, async () => {
-    const now = await observe(program, secrets, runtime, input, {
-      commit: sha,
-      send: underLease(program, input),
-      brief: true,
-      ...(images.length > 0 ? { images: false } : {}),
-      signal: run.signal,
-      project,
-    });
-    const services = runtime.judge(now.state, { reference: snapshot.runtime, images });
-    const head =
-      now.head === sha ? [] : [`HEAD is ${shortSha(now.head)}, expected ${shortSha(sha)}: somebody moved it`];
-    return { seen: now, judged: judge(now, services, head, () => false) };
+  const seen = await observe(program, secrets, runtime, input, {
+    commit: sha,
+    send: underLease(program, input),
+    brief: true,
+    ...(images.length > 0 ? { images: false } : {}),
+    signal: run.signal,
+    project: projectOf(snapshot),
   });
+  const services = runtime.judge(seen.state, { reference: snapshot.runtime, images });
+  const head =
+    seen.head === sha ? [] : [`HEAD is ${shortSha(seen.head)}, expected ${shortSha(sha)}: somebody moved it`];
+  return { seen, judged: judge(seen, services, head, () => false) };
+}
+
+export async function verify(deps: Deps, input: VerifyInput, run: Run): Promise<Verified> {
+  const { target, sha, snapshot } = input;
+  const runtime = runtimeFor(target.runtime);
+  const { seen, judged } = await untilSteady(input, run, `release ${shortSha(sha)}`, () =>
+    lookAtRelease(deps, input, run),
+  );
   const unchanged =
     snapshot.sha === sha &&
     snapshot.deploy === input.deploy &&

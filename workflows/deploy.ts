@@ -16,6 +16,7 @@ import { CloseType } from '../src/contracts/errors.ts';
 import type { Release } from '../src/contracts/host.ts';
 import { type AbortMessage, abortSignal, progressQuery } from '../src/contracts/temporal.ts';
 import { pickRollback } from '../src/domain/releases.ts';
+import { bakeHosts } from './bake.ts';
 import { changeEnvOn, checkedEnvRequest, restoreEnvOn } from './change-env.ts';
 import { deployHost, inspectHost } from './deploy-host.ts';
 import { failureView } from './failure.ts';
@@ -111,6 +112,7 @@ class Deploy {
     if (this.#env) return this.#changeEnv(this.#env);
     let commit = this.#kind === 'rollback' ? this.#rollbackTo() : this.#request.commit;
     for (const host of this.#hosts) commit = await deployHost(host, this.#hosts, this.#request, commit);
+    await bakeHosts(this.#hosts, commit ?? '');
     return commit ?? '';
   }
 

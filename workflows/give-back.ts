@@ -71,7 +71,7 @@ function quarantineOf(run: HostRun, { outcome, excused }: Ending): { sha: string
   if (!run.attempted.has('start') || commit === run.snapshot.sha) return undefined;
   const { type, step, message, exit } = failure;
   const itsFault =
-    (type === ErrorType.HealthCheckFailed && step === 'verify') ||
+    (type === ErrorType.HealthCheckFailed && (step === 'verify' || step === 'bake')) ||
     // By itself: not when the host, or somebody on it, had ended it.
     (type === ErrorType.CommandFailed && (step === 'start' || step === 'after') && exit !== undefined);
   return itsFault ? { sha: commit, why: `${type}: ${message}` } : undefined;

@@ -184,7 +184,7 @@ export async function runningSteps(
 /** PENDING_ACTIVITY_STATE_SCHEDULED: no worker has it at the moment. */
 const scheduled = 1;
 
-const forward = new Set(['inspect', 'fetch', 'reset', 'build', 'start', 'verify', 'recover', 'record']);
+const forward = new Set(['inspect', 'fetch', 'reset', 'build', 'start', 'verify', 'recover', 'bake', 'record']);
 /** Activities that are called otherwise than the step that they are. */
 const partOf: Record<string, StepName> = {
   diagnose: 'recover',

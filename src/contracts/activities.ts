@@ -138,6 +138,19 @@ export interface Recovered {
   kept: string[];
 }
 
+export interface BakeInput extends VerifyInput {
+  /** How long to watch in all, whatever the attempts. */
+  bakeMs: number;
+}
+
+export interface Baked {
+  rules: RuleView[];
+  services: ServiceView[];
+  watchedMs: number;
+  /** Looks that failed, too few in a row to count. */
+  blips: number;
+}
+
 export interface RecordInput extends LeasedTask {
   release: Release;
 }
@@ -222,6 +235,8 @@ export interface DeployActivities extends ChangeEnvActivities {
   diagnose(input: DiagnoseInput): Promise<Diagnosis>;
   /** One rung of the ladder. */
   recover(input: RecoverInput): Promise<Recovered>;
+  /** Watches health for a while after `verify`. */
+  bake(input: BakeInput): Promise<Baked>;
   record(input: RecordInput): Promise<Recorded>;
   /** Takes our own lease again with number + 1, and ends what still runs of the deploy. */
   retakeLease(input: LeasedTask): Promise<Retaken>;

@@ -81,6 +81,8 @@ describe('verify', function () {
   const run: Run = {
     signal: new AbortController().signal,
     say: (line) => said.push(line),
+    kept: 0,
+    keep: () => {},
     job: () => assert.fail('verify changes nothing'),
   };
   const verified = (over?: Parameters<typeof input>[0]) =>

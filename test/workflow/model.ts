@@ -270,6 +270,10 @@ export function modelActivities(modelOf: (target: string) => Model | undefined):
       const { keptMeanwhile } = await of(input).act('recover', input);
       return { kept: keptMeanwhile };
     },
+    async bake(input) {
+      const { running } = await of(input).act('bake', input);
+      return { rules, services: services(running), watchedMs: input.bakeMs, blips: 0 };
+    },
     async record(input) {
       await of(input).act('record', input, (host) => {
         host.releases = [...host.releases.filter(({ deploy }) => deploy !== input.deploy), input.release];

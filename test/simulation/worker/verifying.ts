@@ -15,7 +15,7 @@ interface Judged {
   faults: string[];
 }
 
-export const verifying: Steps<'verify' | 'verifyRestored'> = {
+export const verifying: Steps<'verify' | 'bake' | 'verifyRestored'> = {
   async verify(run, world, input) {
     const { sha, snapshot, images, target } = input;
     const runtime = runtimeFor(target.runtime);
@@ -29,6 +29,33 @@ export const verifying: Steps<'verify' | 'verifyRestored'> = {
       snapshot.manualChanges.length === 0 &&
       runtime.unchanged(snapshot.runtime, seen.state.runtime);
     return { sha, rules: seen.rules, services, unchanged };
+  },
+
+  async bake(run, world, input) {
+    const { sha, snapshot, images, target, bakeMs } = input;
+    const host = world.host(input);
+    const { intervalMs, passes } = target.verify;
+    const began = world.clock.now;
+    for (let failed = 0, blips = 0; ; ) {
+      const underLease = () => {
+        host.requireLease(input);
+        return look(host);
+      };
+      const seen = await run.call(host, underLease, { stoppable: true });
+      const views = runtimeFor(target.runtime).judge(seen.state, { reference: snapshot.runtime, images });
+      const head = seen.head === sha ? [] : [`HEAD is ${seen.head}`];
+      const { services, faults } = judge(seen, views, head, () => false);
+      run.say();
+      failed = faults.length === 0 ? 0 : failed + 1;
+      blips += faults.length === 0 ? 0 : 1;
+      const watchedMs = world.clock.now - began;
+      if (failed === 0 && watchedMs >= bakeMs) return { rules: seen.rules, services, watchedMs, blips };
+      if (failed >= passes) {
+        const type = seen.bootId === snapshot.bootId ? 'HealthCheckFailed' : 'CommandFailed';
+        throw new DeployError(type, `${host.alias} is not healthy: ${faults.join('; ')}`);
+      }
+      await run.pause(intervalMs);
+    }
   },
 
   async verifyRestored(run, world, input) {
