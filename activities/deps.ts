@@ -1,4 +1,5 @@
 import type { LeaseHolder } from '../src/contracts/host.ts';
+import type { TargetSchedules } from '../src/contracts/monitor.ts';
 import type { RuntimeConfig, TargetConfig } from '../src/contracts/target.ts';
 import { commandsRuntime } from './runtime/commands.ts';
 import { composeRuntime } from './runtime/compose.ts';
@@ -15,6 +16,8 @@ export interface Deps {
   secrets: Secrets;
   /** The target's config as it is now, without secrets. Throws InvalidInput with the near miss for an unknown one. */
   loadTarget(name: string): Promise<TargetConfig>;
+  /** What the config of every target has to be scheduled. */
+  listSchedules(): Promise<TargetSchedules[]>;
   /** Which Temporal this worker works for, as a lease names it. */
   server: Pick<LeaseHolder, 'server' | 'embedded' | 'namespace'>;
   askHolder: AskHolder;

@@ -1,10 +1,12 @@
 import type { HostTask } from '../src/contracts/activities.ts';
 import type { Drift } from '../src/contracts/drift.ts';
+import type { LeaseState, Release } from '../src/contracts/host.ts';
+import type { HealthRule } from '../src/contracts/target.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
 import { driftOf } from '../src/domain/drift.ts';
 import { parseEnvFile } from '../src/domain/env-file.ts';
 import { type Deps, runtimeFor } from './deps.ts';
-import { observe } from './observe.ts';
+import { type Observation, observe } from './observe.ts';
 import type { AskRun } from './run.ts';
 import type { HostAnswer } from './ssh/host-program.ts';
 import { describeHolder, leaseState } from './ssh/lease.ts';
@@ -16,11 +18,21 @@ import { parseStateFiles } from './state-files.ts';
  * @throws DeployError CommandFailed when Docker gives no answer: what was not read may be there
  */
 export async function drift(deps: Deps, task: HostTask, run: AskRun): Promise<Drift> {
+  return (await compare(deps, task, run, [])).drift;
+}
+
+/** The same, with health rules asked in the same command. */
+export async function compare(
+  deps: Deps,
+  task: HostTask,
+  run: AskRun,
+  rules: HealthRule[],
+): Promise<{ drift: Drift; now: Observation; lease: LeaseState; release: Release | undefined }> {
   const { program, secrets } = deps;
   const { target, host } = task;
   let said: HostAnswer | undefined;
   const now = await observe(program, secrets, runtimeFor(target.runtime), task, {
-    rules: [],
+    rules,
     signal: run.signal,
     send: async (call) => {
       const then = [['kept_envs', target.env?.file ?? ''], ['lease'], [call.operation, ...call.args]];
@@ -34,7 +46,8 @@ export async function drift(deps: Deps, task: HostTask, run: AskRun): Promise<Dr
     });
   }
   const answer = said as HostAnswer;
-  const { holder } = leaseState(answer);
+  const lease = leaseState(answer);
+  const { holder } = lease;
   const release = parseStateFiles(answer).releases.at(-1);
   const found = driftOf({
     branch: target.repository.branch,
@@ -45,7 +58,7 @@ export async function drift(deps: Deps, task: HostTask, run: AskRun): Promise<Dr
       : { env: { file: target.env.file, then: keptEnv(answer, release.deploy), now: secrets.envOf(task)?.values } }),
   });
   const held = holder ? [`${describeHolder(holder)} holds the lease, so the host may be changing right now`] : [];
-  return { ...found, notes: [...found.notes, ...held] };
+  return { drift: { ...found, notes: [...found.notes, ...held] }, now, lease, release };
 }
 
 /** The env file as the release was recorded with: its variables, `same`, or undefined when no copy was kept. */

@@ -219,7 +219,11 @@ if [ "$sha" != "$(git rev-parse --quiet --verify HEAD)" ]; then overwritten "$sh
  * file with changes, `manual-at EPOCH PATH` for when it was written, `saved REF`, `untracked PATH`, or only `unchanged` where the commit is there already and nothing
  * else.
  */
-export const resetScript = (repository: RepositoryConfig, deploy: string, sha: string): string =>
+/**
+ * @param again a drill's way forward: what was edited by hand on its way back is kept, and until the checkout is done the
+ *   note still tells who finds us dead that the host is on the commit of the way back
+ */
+export const resetScript = (repository: RepositoryConfig, deploy: string, sha: string, again = false): string =>
   `${prelude}${clearStaleLocks}${overwritten}sha=${quote(sha)} deploy=${quote(deploy)}
 ${checkoutFunctions}# The commit is there already, and nothing else: there is nothing to keep, and nothing to check out.
 if [ "$(git rev-parse --quiet HEAD --symbolic-full-name HEAD)" = "$sha"$'\\n'${quote(`refs/heads/${repository.branch}`)} ] &&
@@ -233,9 +237,7 @@ fi
 conflicts=$(overwritten "$sha")
 if [ -n "$conflicts" ]; then sed -n 1,20p <<<"$conflicts"; exit ${wouldOverwrite}; fi
 keep_changes
-finish_checkout
-note target "$sha"
-echo "Resetting to $sha"
+${again ? 'if head_is "$(cat "$own/target")"; then keep_meanwhile; fi\n' : 'finish_checkout\nnote target "$sha"\n'}echo "Resetting to $sha"
 git checkout --force -B ${quote(repository.branch)} "$sha"
 update_submodules
 if git rev-parse --verify --quiet "refs/dbc/saved/$deploy" >/dev/null; then
@@ -244,6 +246,7 @@ if git rev-parse --verify --quiet "refs/dbc/saved/$deploy" >/dev/null; then
   if [ -f "$own/times" ]; then sed -n '/./s/^/manual-at /p' "$own/times" >&3; fi
 fi
 git ls-files --others --exclude-standard --directory | sed -n '1,50s/^/untracked /p' >&3
+git for-each-ref --format='kept %(refname)' "refs/dbc/saved/$deploy-meanwhile*" >&3
 `;
 
 /**

@@ -6,8 +6,11 @@ import type {
   DiagnoseInput,
   FetchInput,
   HookInput,
+  HostTask,
   InspectInput,
   LeasedTask,
+  RecordDrillInput,
+  Recorded,
   RecordInput,
   Recovered,
   RecoverInput,
@@ -35,11 +38,13 @@ import { DeployError } from '../src/domain/deploy-error.ts';
 import { answer } from './ask.ts';
 import { bake } from './bake.ts';
 import { changeEnv, restartServices, restoreEnv, verifyChange } from './change-env.ts';
+import { checkHost } from './check-host.ts';
 import type { Deps } from './deps.ts';
 import { hook } from './hook.ts';
 import { inspect } from './inspect.ts';
 import { notify } from './notify.ts';
 import { record } from './record.ts';
+import { recordDrill } from './record-drill.ts';
 import { diagnoseRelease, recover } from './recover.ts';
 import { restoreCheckout, restoreImages, restoreServices } from './restore.ts';
 import { failureOf, type Run, runId, runStep } from './run.ts';
@@ -75,6 +80,7 @@ export function createActivities(deps: Deps): DeployActivities {
     recover: forward<RecoverInput, Recovered>(recover),
     bake: forward<BakeInput, Awaited<ReturnType<typeof bake>>>(bake),
     record: compensating<RecordInput, Awaited<ReturnType<typeof record>>>(record),
+    recordDrill: compensating<RecordDrillInput, Recorded>(recordDrill),
     retakeLease: compensating<LeasedTask, Retaken>((_deps, input) => retakeLease(program, input, runId())),
     restoreCheckout: compensating<RestoreInput, RestoredCheckout>(restoreCheckout),
     restoreImages: compensating<RestoreInput, { rebuilt: string[] }>(restoreImages),
@@ -86,6 +92,8 @@ export function createActivities(deps: Deps): DeployActivities {
     restartServices: forward<RestartInput, void>(restartServices),
     verifyChange: forward<RestoreVerifyInput, RestoreVerified>(verifyChange),
     restoreEnv: compensating<RestoreEnvInput, RestoredEnv>(restoreEnv),
+    checkHost: (input: HostTask) => runStep(program, input, 'step', (run) => checkHost(deps, input, run)),
+    listSchedules: () => deps.listSchedules(),
     ask: (input: AskInput) => runStep(program, input, 'step', (run) => answer(deps, input, run)),
     notify: (input: NotifyInput) => notify(deps, input),
   };

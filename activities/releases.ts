@@ -33,6 +33,7 @@ export async function releases({ program, secrets }: Deps, task: HostTask, run: 
   const stats = new Map(said('stat').map(([sha = '', text = '']) => [sha, redact(decoded(text))]));
   return {
     releases: state.releases,
+    ...(state.lastDrill === undefined ? {} : { lastDrill: state.lastDrill }),
     quarantined: [...state.quarantined].map(([sha, why]) => ({ sha, why })),
     history: {
       head: said('head')[0]?.[0] ?? '',

@@ -1,4 +1,4 @@
-import type { Release, Snapshot } from '../src/contracts/host.ts';
+import type { DrillRecord, Release, Snapshot } from '../src/contracts/host.ts';
 import type { Leftover } from '../src/domain/leftover.ts';
 import type { HostAnswer } from './ssh/host-program.ts';
 
@@ -10,6 +10,7 @@ export interface StateFiles {
   quarantined: Map<string, string>;
   /** Changes of the env file that neither were proven nor put back. */
   envChanges: string[];
+  lastDrill?: DrillRecord;
 }
 
 export function parseStateFiles(answer: HostAnswer): StateFiles {
@@ -24,6 +25,7 @@ export function parseStateFiles(answer: HostAnswer): StateFiles {
   const releases: Release[] = [];
   const quarantined = new Map<string, string>();
   const envChanges: string[] = [];
+  let lastDrill: DrillRecord | undefined;
   for (const { path, text } of files) {
     const [folder, name = '', file] = path.split('/');
     if (folder === 'snapshots' && file === 'snapshot.json')
@@ -32,6 +34,7 @@ export function parseStateFiles(answer: HostAnswer): StateFiles {
     if (folder === 'snapshots' && file === 'built') notes.push([name, { built: text.trim().split('\n') }]);
     if (folder === 'snapshots' && file === 'started') notes.push([name, { started: true }]);
     if (folder === 'snapshots' && file === 'env-written') envChanges.push(name);
+    if (path === drillPath) lastDrill = JSON.parse(text) as DrillRecord;
     if (folder === 'releases') releases.push(JSON.parse(text) as Release);
     if (folder === 'quarantine') quarantined.set(name, text.trim());
   }
@@ -41,9 +44,10 @@ export function parseStateFiles(answer: HostAnswer): StateFiles {
     if (leftover) Object.assign(leftover, note);
   }
   releases.sort((a, b) => a.at.localeCompare(b.at));
-  return { snapshots, releases, quarantined, envChanges };
+  return { snapshots, releases, quarantined, envChanges, ...(lastDrill === undefined ? {} : { lastDrill }) };
 }
 
+export const drillPath = 'drill.json';
 export const base64 = (text: string): string => Buffer.from(text, 'utf8').toString('base64');
 export const snapshotPath = (deploy: string): string => `snapshots/${deploy}/snapshot.json`;
 

@@ -102,11 +102,11 @@ function overwrites(alias: string, sha: string, paths: string[]): DeployError {
 }
 
 export async function reset(_deps: Deps, input: ResetInput, run: Run): Promise<ResetResult> {
-  const { target, deploy, sha } = input;
+  const { target, deploy, sha, leg } = input;
   const { result } = await run
     .job(input, {
       name: 'reset',
-      script: resetScript(target.repository, deploy, sha),
+      script: resetScript(target.repository, deploy, sha, leg === 'forward'),
       deadlineMs: target.timeouts.resetMs,
       onFailure: 'fail',
     })
@@ -121,10 +121,12 @@ export async function reset(_deps: Deps, input: ResetInput, run: Run): Promise<R
   const manualChangeTimes = Object.fromEntries(
     times.map(([, epoch, file = '']) => [file, new Date(Number(epoch) * 1000).toISOString()]),
   );
+  const kept = leg === 'forward' ? said('kept') : [];
   return {
     manualChanges: said('manual'),
     ...(times.length > 0 ? { manualChangeTimes } : {}),
     untracked,
+    ...(kept.length > 0 ? { kept } : {}),
     ...(savedRef ? { savedRef } : {}),
   };
 }

@@ -169,7 +169,7 @@ export async function verifyRestored(
 const failedAtBaseline = ({ baseline }: Snapshot): Set<string> =>
   new Set(baseline.filter(({ passed }) => !passed).map(({ rule }) => rule));
 
-function judge(
+export function judge(
   now: Observation,
   services: ServiceView[],
   faults: string[],

@@ -11,7 +11,8 @@ show() {
 # overview: what a new deploy has to know of its predecessors.
 op_overview() {
   show "$state"/snapshots/*/*.json "$state"/snapshots/*/target "$state"/snapshots/*/built \
-    "$state"/snapshots/*/started "$state"/snapshots/*/env-written "$state"/releases/*.json "$state"/quarantine/*
+    "$state"/snapshots/*/started "$state"/snapshots/*/env-written "$state"/releases/*.json "$state"/quarantine/* \
+    "$state"/drill.json
 }
 
 # write NUMBER MODE PATH BASE64 [MODE PATH BASE64 …]: each file in one piece; MODE create keeps the one that is there.

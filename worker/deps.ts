@@ -4,6 +4,7 @@ import { HostProgram } from '../activities/ssh/host-program.ts';
 import { createSshPort } from '../activities/ssh/node-ssh.ts';
 import { Secrets } from '../activities/ssh/secrets.ts';
 import { configFile, resolveTarget } from '../src/config/load.ts';
+import { schedulesOf } from '../src/config/schedules.ts';
 import { secretVariables } from '../src/domain/notification.ts';
 
 export interface DepsOptions extends Pick<Deps, 'server' | 'askHolder' | 'vault'> {
@@ -32,6 +33,7 @@ export async function createDeps(options: DepsOptions): Promise<{ deps: Deps; cl
     server,
     askHolder,
     ...{ ssh, baseDir, env },
+    listSchedules: async () => schedulesOf(await readConfig()),
     loadTarget: async (name) => resolveTarget(await readConfig(), name, env),
   };
   return { deps, close: () => ssh.close() };

@@ -89,9 +89,11 @@ export async function deployHost(
   view.manualChanges = reset.manualChanges;
   view.untracked = reset.untracked;
   if (reset.manualChangeTimes) view.manualChangeTimes = reset.manualChangeTimes;
+  view.warnings.push(...(reset.kept ?? []).map((ref) => `what was changed by hand during the drill is kept as ${ref}`));
   if (reset.savedRef) view.savedRef = reset.savedRef;
 
-  const intact = inspected.intact && sha === snapshot.sha;
+  // Intact is what the host was before a drill's way back.
+  const intact = inspected.intact && sha === snapshot.sha && run.leg === undefined;
   if (intact) {
     for (const step of ['build', 'start', 'wait'] as const) progress.step(alias, step, 'skipped', 'it runs already');
   } else {
@@ -114,7 +116,9 @@ async function buildAndStart(run: HostRun, sha: string): Promise<void> {
   const { timeouts } = target;
   run.arm('build');
   const retained =
-    progress.view.kind === 'rollback' ? inspected.releases.filter((release) => release.sha === sha).at(-1) : undefined;
+    progress.view.kind === 'rollback' || run.leg
+      ? inspected.releases.filter((release) => release.sha === sha).at(-1)
+      : undefined;
   const built = await run.step(
     'build',
     () =>

@@ -19,6 +19,7 @@ import { pickRollback } from '../src/domain/releases.ts';
 import { bakeHosts } from './bake.ts';
 import { changeEnvOn, checkedEnvRequest, restoreEnvOn } from './change-env.ts';
 import { deployHost, inspectHost } from './deploy-host.ts';
+import { rehearse, rehearsed, withoutExtras } from './drill.ts';
 import { failureView } from './failure.ts';
 import { giveLeaseBack } from './give-back.ts';
 import { HostRun } from './host-run.ts';
@@ -38,6 +39,8 @@ export const RollbackWorkflow = (request: DeployRequest): Promise<DeployReport> 
 /** Changes variables of a target's env file on every host, or leaves every host as it was. The ID is `deploy/<target>`. */
 export const ChangeEnvWorkflow = async (request: ChangeEnvRequest): Promise<DeployReport> =>
   new Deploy('env', request, checkedEnvRequest(request)).run();
+/** A rehearsal of both under one lease, after which every host is on what it ran. */
+export const DrillWorkflow = (request: DeployRequest): Promise<DeployReport> => new Deploy('drill', request).run();
 
 class Deploy {
   readonly #kind: ChangeKind;
@@ -101,7 +104,8 @@ class Deploy {
 
   /** Forward: every host inspected before any is touched, then each as the playbook says. */
   async #roll(): Promise<string> {
-    const target = await quick(`the config of ${this.#request.target}`).loadTarget(this.#request.target);
+    const loaded = await quick(`the config of ${this.#request.target}`).loadTarget(this.#request.target);
+    const target = this.#kind === 'drill' ? withoutExtras(loaded, this.#progress) : loaded;
     const sorted = [...target.hosts].sort((a, b) => (a.alias < b.alias ? -1 : 1));
     this.#hosts = sorted.map((host) => new HostRun(target, host, this.#deploy, this.#progress));
     this.#progress.loaded({ ...target, hosts: sorted });
@@ -110,6 +114,7 @@ class Deploy {
     for (const host of this.#hosts) await inspectHost(host, this.#kind, this.#request);
     if (this.#request.stopOnManualChanges) refuseManualChanges(this.#hosts);
     if (this.#env) return this.#changeEnv(this.#env);
+    if (this.#kind === 'drill') return rehearse(this.#hosts, this.#request, this.#progress);
     let commit = this.#kind === 'rollback' ? this.#rollbackTo() : this.#request.commit;
     for (const host of this.#hosts) commit = await deployHost(host, this.#hosts, this.#request, commit);
     await bakeHosts(this.#hosts, commit ?? '');
@@ -140,6 +145,7 @@ class Deploy {
   /** The point of no return: the release is written on every host, however long it takes. */
   async #record(sha: string): Promise<Outcome> {
     this.#stage = 'recording';
+    if (this.#kind === 'drill') return rehearsed(this.#hosts, this.#request, this.#progress);
     this.#progress.phase('record');
     await Promise.all(this.#hosts.map((host) => this.#recordOn(host, sha)));
     this.#progress.view.noop = this.#hosts.every(({ unchanged }) => unchanged);
@@ -167,7 +173,7 @@ class Deploy {
       at: new Date().toISOString(),
       actor,
       ...(reason === undefined ? {} : { reason }),
-      kind,
+      kind: kind === 'rollback' ? 'rollback' : 'deploy',
       tookMs: Date.now() - Date.parse(this.#progress.view.startedAt),
       subject,
       images,

@@ -37,7 +37,7 @@ export async function giveLeaseBack(run: HostRun, ending: Ending): Promise<boole
       ...(run.touched ? {} : { untouched: true }),
       closeSnapshots: run.settled,
       ...(quarantine ? { quarantine } : {}),
-      ...(ending.outcome === 'succeeded' && commit ? { clearQuarantine: commit } : {}),
+      ...(ending.outcome === 'succeeded' && commit && !run.leg ? { clearQuarantine: commit } : {}),
     });
     if (released?.ended) run.ended();
     // Without a result in histories from before there was one.
@@ -67,7 +67,8 @@ function isRefused({ number, alias, progress }: HostRun): boolean {
 /** Only what the release itself did wrong counts against it: not an abort, not a network, not a full disk. */
 function quarantineOf(run: HostRun, { outcome, excused }: Ending): { sha: string; why: string } | undefined {
   const { failure, commit } = run.progress.view;
-  if (outcome === 'succeeded' || excused || !failure || !commit) return undefined;
+  // A drill goes to releases that were good, so what fails is the rehearsal.
+  if (outcome === 'succeeded' || excused || !failure || !commit || run.leg) return undefined;
   if (!run.attempted.has('start') || commit === run.snapshot.sha) return undefined;
   const { type, step, message, exit } = failure;
   const itsFault =

@@ -1,6 +1,6 @@
 import { CancellationScope, CancelledFailure, isCancellation } from '@temporalio/workflow';
 import type { HostTask, Inspection, LeasedTask } from '../src/contracts/activities.ts';
-import type { FailureView, StepName } from '../src/contracts/deploy.ts';
+import type { FailureView, Leg, StepName } from '../src/contracts/deploy.ts';
 import { ErrorType } from '../src/contracts/errors.ts';
 import type { Snapshot } from '../src/contracts/host.ts';
 import type { HostConfig, TargetConfig } from '../src/contracts/target.ts';
@@ -29,6 +29,8 @@ export class HostRun {
   undoneBefore = false;
   /** Whether the host is on a proven release, so that the snapshot is not needed any more. */
   settled = false;
+  /** Of a drill: the way that it is on. */
+  leg: Leg | undefined;
   /** Verified, and nothing had to change. */
   unchanged = false;
 
@@ -53,7 +55,7 @@ export class HostRun {
   }
 
   get leased(): LeasedTask {
-    return { ...this.task, number: this.number };
+    return { ...this.task, number: this.number, ...(this.leg === undefined ? {} : { leg: this.leg }) };
   }
 
   get inspected(): Inspection {

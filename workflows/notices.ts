@@ -1,5 +1,5 @@
 import type { DeployView, Outcome } from '../src/contracts/deploy.ts';
-import type { NotifyChannel, TargetConfig } from '../src/contracts/target.ts';
+import type { NotifyChannel, NotifyEvent, TargetConfig } from '../src/contracts/target.ts';
 import { deployFacts, eventOf } from '../src/domain/deploy-notice.ts';
 import { isGithub } from '../src/domain/notification.ts';
 import { notify } from './notify.ts';
@@ -35,11 +35,17 @@ export class Notices {
     // Its end must not overtake its beginning, of which little can be left by now.
     const began = (await Promise.all(this.#began)).flat();
     const facts = deployFacts(this.#view, now(), { outcome, ...(subject === undefined ? {} : { subject }) });
-    return [...began, ...(await notify(this.#target, eventOf(outcome), facts))];
+    return [...began, ...(await notify(this.#target, this.#event(outcome), facts))];
+  }
+
+  #event(outcome: Outcome): NotifyEvent {
+    // What needs an operator must reach whoever waits for that.
+    return this.#view.kind === 'drill' && outcome !== 'needs-operator' ? 'drill' : eventOf(outcome);
   }
 
   #tellBegan(wants: (channel: NotifyChannel) => boolean): void {
-    if (!this.#target?.notify) return;
+    // A drill is told of once, when it is known how it went.
+    if (!this.#target?.notify || this.#view.kind === 'drill') return;
     const target = { ...this.#target, notify: this.#target.notify.filter(wants) };
     this.#began.push(notify(target, 'started', deployFacts(this.#view, now())));
   }

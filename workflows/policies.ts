@@ -75,6 +75,19 @@ export function compensation(leftMs: number, summary: string): DeployActivities 
   });
 }
 
+/** A scheduled look: up to `verify.passes` readings, and no patience with a host that does not answer. */
+export function checking(target: TargetConfig, summary: string): DeployActivities {
+  const { passes, intervalMs } = target.verify;
+  const attemptMs = passes * (target.timeouts.inspectMs + 10_000 + intervalMs) + 30_000;
+  return proxyActivities<DeployActivities>({
+    ...onHost,
+    summary,
+    startToCloseTimeout: attemptMs,
+    scheduleToCloseTimeout: attemptMs + Math.min(target.timeouts.unreachableMs, 60_000),
+    retry: { ...patient },
+  });
+}
+
 /** Giving a lease back: worth a while, not worth holding the outcome up for longer when the host is gone. */
 export function lastWord(target: TargetConfig, summary: string, mostMs: number): DeployActivities {
   return proxyActivities<DeployActivities>({

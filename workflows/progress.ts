@@ -7,6 +7,8 @@ import type {
   EnvChangeView,
   FailureView,
   HostView,
+  Leg,
+  LegView,
   Outcome,
   Phase,
   StepName,
@@ -16,7 +18,7 @@ import type {
 import type { HostConfig, TargetConfig } from '../src/contracts/target.ts';
 import { searchAttributes } from '../src/contracts/temporal.ts';
 import { checklist } from '../src/domain/checklist.ts';
-import { stepList } from '../src/domain/step-list.ts';
+import { type PlannedStep, stepList } from '../src/domain/step-list.ts';
 
 const key = {
   phase: defineSearchAttributeKey(searchAttributes.phase, 'KEYWORD'),
@@ -31,6 +33,7 @@ export class Progress {
   readonly view: DeployView;
   /** Called once the full SHA is known. */
   onCommit: () => void = () => {};
+  #leg: Leg | undefined;
 
   constructor(kind: ChangeKind, request: DeployRequest, deploy: string, env?: EnvChangeView) {
     this.view = {
@@ -53,8 +56,8 @@ export class Progress {
     const { path, remote, branch } = target.repository;
     this.view.repository = { path, remote, branch };
     this.view.waitMs = target.waitMs;
-    const steps = stepList(target, this.view.kind);
-    this.view.hosts = target.hosts.map((host) => hostView(host, steps));
+    const planned = stepList(target, this.view.kind);
+    this.view.hosts = target.hosts.map((host) => hostView(host, planned));
     this.#show();
   }
 
@@ -76,6 +79,23 @@ export class Progress {
     this.view.commit = sha;
     upsertSearchAttributes([{ key: key.commit, value: sha }]);
     this.onCommit();
+  }
+
+  /** A drill knows where it goes. */
+  plan(legs: LegView[]): void {
+    this.view.legs = legs;
+    this.#show();
+  }
+
+  /** From here on the steps are those of this way. */
+  begin(leg: LegView): void {
+    this.#leg = leg.leg;
+    leg.startedAt = now();
+  }
+
+  arrived(leg: LegView): void {
+    leg.finishedAt = now();
+    this.#show();
   }
 
   step(alias: string, step: StepName, state: StepState, note?: string): void {
@@ -126,9 +146,9 @@ export class Progress {
 
   #step(alias: string, step: StepName): StepView {
     const { steps: views } = this.host(alias);
-    let view = views.find((each) => each.step === step);
+    let view = views.find((each) => each.step === step && each.leg === this.#leg);
     if (!view) {
-      view = { step, state: 'pending' };
+      view = { step, ...(this.#leg === undefined ? {} : { leg: this.#leg }), state: 'pending' };
       // Where the deploy comes to it; the compensation stands last.
       const next = step === 'recover' ? views.findIndex((each) => each.step === 'verify') + 1 : views.length;
       views.splice(next, 0, view);
@@ -141,11 +161,11 @@ export class Progress {
   }
 }
 
-function hostView({ alias, address }: HostConfig, steps: readonly StepName[]): HostView {
+function hostView({ alias, address }: HostConfig, planned: PlannedStep[]): HostView {
   return {
     host: alias,
     address,
-    steps: steps.map((step) => ({ step, state: 'pending' })),
+    steps: planned.map((each) => ({ ...each, state: 'pending' })),
     verified: false,
     rules: [],
     services: [],

@@ -77,7 +77,9 @@ export async function runJob(
   }
 }
 
-const jobKey = (task: LeasedTask, name: string, round: number): string => `${task.deploy}.${name}.${round}`;
+/** The step comes before the leg, because `lease.sh` asks by it what a deploy has begun. */
+const jobKey = ({ deploy, leg }: LeasedTask, name: string, round: number): string =>
+  `${deploy}.${name}.${leg === undefined ? '' : `${leg}.`}${round}`;
 
 async function follow(program: HostProgram, task: LeasedTask, spec: JobSpec, key: string, hooks: JobHooks) {
   const tail = new Tail();

@@ -57,6 +57,24 @@ export function createProgram(done: (code: ExitCode) => void): CommandUnknownOpt
       ),
   );
   dbc.addCommand(
+    talking('drill', 'rehearse a rollback: back to the release before and forward again, each verified and timed')
+      .argument('<target>')
+      .option('--detach', 'return when it has started')
+      .addOption(
+        new Option('--on-interrupt <what>', 'what Ctrl-C and SIGTERM do to it')
+          .choices(['abort', 'detach'] as const)
+          .default('abort' as const),
+      )
+      .option('--reason <text>', 'why')
+      .action((target, flags) =>
+        on(flags, async (terminal) => {
+          const { deploy } = await import('./commands/deploy.ts');
+          // Nothing that is worth waiting for.
+          return deploy(terminal, 'drill', target, undefined, { ...flags, ifBusy: 'fail' });
+        }),
+      ),
+  );
+  dbc.addCommand(
     talking('abort', 'stop a running deploy and put its hosts back')
       .argument('<target>')
       .option('--reason <text>', 'why; everybody who looks will see it')
@@ -167,9 +185,10 @@ export function createProgram(done: (code: ExitCode) => void): CommandUnknownOpt
       .action((flags) => on(flags, async (terminal) => (await import('./commands/serve.ts')).serve(terminal, flags))),
   );
   dbc.addCommand(
-    printing('setup', "register the search attributes in Temporal's namespace; safe to repeat").action((flags) =>
-      on(flags, async (terminal) => (await import('./commands/setup.ts')).setup(terminal, flags)),
-    ),
+    printing(
+      'setup',
+      "register the search attributes in Temporal's namespace, and the schedules of the worker's config; safe to repeat",
+    ).action((flags) => on(flags, async (terminal) => (await import('./commands/setup.ts')).setup(terminal, flags))),
   );
   dbc.addCommand(
     printing('config', 'check deploy.yaml and print what is in force')

@@ -19,8 +19,8 @@ export async function listDeploys(
   server: Server,
   { target, limit = 20 }: { target?: string; limit?: number } = {},
 ): Promise<ListedDeploy[]> {
-  const { deploy, rollback, changeEnv } = WorkflowType;
-  const types = `WorkflowType IN ('${deploy}', '${rollback}', '${changeEnv}')`;
+  const { deploy, rollback, changeEnv, drill } = WorkflowType;
+  const types = `WorkflowType IN ('${deploy}', '${rollback}', '${changeEnv}', '${drill}')`;
   const query = target === undefined ? types : `${types} AND WorkflowId = '${deployWorkflowId(targetName(target))}'`;
   const found: ListedDeploy[] = [];
   try {

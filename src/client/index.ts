@@ -10,12 +10,13 @@ import { type ListedDeploy, listDeploys } from './deploys.ts';
 import { type FollowOptions, follow, type Moment, resultOf } from './follow.ts';
 import { type AskOptions, askHosts } from './inspect.ts';
 import { type DeployRef, type End, type Status, statusOf } from './progress.ts';
+import { type ScheduleChanges, setupSchedules } from './schedules.ts';
 import { type ConnectOptions, closeServer, connectServer, type Server } from './server.ts';
 import { type SetupState, serverVersion, setup, setupState } from './setup.ts';
 import { type StartOptions, startDeploy, startEnvChange } from './start.ts';
 
 export { NoDeploy, SetupMissing, TargetBusy, TemporalUnavailable } from './errors.ts';
-export type { AbortAnswer, ConnectOptions, DeployRef, End, ListedDeploy, Moment, Poller, Status };
+export type { AbortAnswer, ConnectOptions, DeployRef, End, ListedDeploy, Moment, Poller, ScheduleChanges, Status };
 
 /** @throws TemporalUnavailable when the server cannot be reached, after 6 s by default */
 export const connect = async (options: ConnectOptions = {}): Promise<DeployClient> =>
@@ -89,6 +90,15 @@ export class DeployClient {
 
   setup(): Promise<{ added: string[] } & SetupState> {
     return setup(this.#server);
+  }
+
+  /**
+   * Makes Temporal's schedules what the worker's config says.
+   *
+   * @throws TemporalUnavailable when no worker answers
+   */
+  setupSchedules(options?: AskOptions): Promise<ScheduleChanges> {
+    return setupSchedules(this.#server, options);
   }
 
   serverVersion(): Promise<string> {

@@ -130,7 +130,11 @@ const closings: Record<string, NonNullable<Status['closedAs']>> = {
 const isReport = (value: unknown): value is DeployReport =>
   typeof value === 'object' && value !== null && 'outcome' in value && 'hosts' in value;
 
-const kinds: Record<string, ChangeKind> = { [WorkflowType.rollback]: 'rollback', [WorkflowType.changeEnv]: 'env' };
+const kinds: Record<string, ChangeKind> = {
+  [WorkflowType.rollback]: 'rollback',
+  [WorkflowType.drill]: 'drill',
+  [WorkflowType.changeEnv]: 'env',
+};
 
 type Execution = WorkflowExecutionInfo | WorkflowExecutionDescription;
 

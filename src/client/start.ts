@@ -106,6 +106,7 @@ async function startChange(
 const key = (name: string) => defineSearchAttributeKey(name, 'KEYWORD');
 
 function summary(kind: DeployKind, { target, commit, actor, reason }: DeployRequest): string {
+  if (kind === 'drill') return `drill ${target} by ${actor}${reason ? `: ${reason}` : ''}`.slice(0, 200);
   const what = commit ? shortSha(commit) : kind === 'deploy' ? 'the tip of the branch' : 'the last good release';
   return `${kind} ${target} to ${what} by ${actor}${reason ? `: ${reason}` : ''}`.slice(0, 200);
 }

@@ -1,9 +1,10 @@
 import type { ChangeEnvActivities } from './change-env.ts';
-import type { ChangeKind, RuleView, ServiceView } from './deploy.ts';
+import type { ChangeKind, Leg, RuleView, ServiceView } from './deploy.ts';
 import type { Diagnosis, Rung } from './diagnosis.ts';
 import type { Drift } from './drift.ts';
 import type { Problem } from './errors.ts';
-import type { LeaseHolder, LeaseState, Release, Snapshot } from './host.ts';
+import type { DrillRecord, LeaseHolder, LeaseState, Release, Snapshot } from './host.ts';
+import type { HostCheck, TargetSchedules } from './monitor.ts';
 import type { NotifyInput } from './notification.ts';
 import type { EnvReport, Finding } from './preflight.ts';
 import type { ReleaseHistory } from './releases.ts';
@@ -20,6 +21,8 @@ export interface HostTask {
 /** A task that may change the host: the lease's number must equal this one. */
 export interface LeasedTask extends HostTask {
   number: number;
+  /** Of a drill: keys its jobs, since most steps run twice. */
+  leg?: Leg;
 }
 
 export interface InspectInput extends HostTask {
@@ -71,6 +74,8 @@ export interface ResetResult {
   manualChangeTimes?: Record<string, string>;
   savedRef?: string;
   untracked: string[];
+  /** Of a drill: refs of what a person changed on its way back. */
+  kept?: string[];
 }
 
 export interface BuildInput extends LeasedTask {
@@ -153,6 +158,11 @@ export interface Baked {
 
 export interface RecordInput extends LeasedTask {
   release: Release;
+}
+
+export interface RecordDrillInput extends LeasedTask {
+  snapshot: Snapshot;
+  drill: DrillRecord;
 }
 
 export interface Recorded {
@@ -238,6 +248,8 @@ export interface DeployActivities extends ChangeEnvActivities {
   /** Watches health for a while after `verify`. */
   bake(input: BakeInput): Promise<Baked>;
   record(input: RecordInput): Promise<Recorded>;
+  /** Keeps a drill's times on the host, and removes what it left there. */
+  recordDrill(input: RecordDrillInput): Promise<Recorded>;
   /** Takes our own lease again with number + 1, and ends what still runs of the deploy. */
   retakeLease(input: LeasedTask): Promise<Retaken>;
   restoreCheckout(input: RestoreInput): Promise<RestoredCheckout>;
@@ -246,6 +258,10 @@ export interface DeployActivities extends ChangeEnvActivities {
   verifyRestored(input: RestoreVerifyInput): Promise<RestoreVerified>;
   releaseLease(input: ReleaseLeaseInput): Promise<Released>;
   ask(input: AskInput): Promise<Answer>;
+  /** Health and drift, for the monitor and before a drill. */
+  checkHost(input: HostTask): Promise<HostCheck>;
+  /** What the worker's config has to be scheduled. */
+  listSchedules(): Promise<TargetSchedules[]>;
   /** Tells one channel of one event. */
   notify(input: NotifyInput): Promise<void>;
 }
@@ -280,6 +296,7 @@ export interface Answer {
   releases?: Release[];
   quarantined?: { sha: string; why: string }[];
   history?: ReleaseHistory;
+  lastDrill?: DrillRecord;
   drift?: Drift;
   lease?: LeaseState;
   /** The output of `logs`, redacted. */

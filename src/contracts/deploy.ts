@@ -16,9 +16,20 @@ export interface DeployRequest {
   stopOnManualChanges?: boolean;
 }
 
-export type DeployKind = 'deploy' | 'rollback';
+export type DeployKind = 'deploy' | 'rollback' | 'drill';
 /** Everything that holds a target's workflow ID and changes its hosts. */
 export type ChangeKind = DeployKind | 'env';
+
+/** A drill's two ways: to the release before, and to what ran. */
+export type Leg = 'back' | 'forward';
+
+export interface LegView {
+  leg: Leg;
+  commit: string;
+  startedAt?: string;
+  /** When every host was verified. */
+  finishedAt?: string;
+}
 
 export const outcomes = ['succeeded', 'not-applied', 'rolled-back', 'aborted', 'superseded', 'needs-operator'] as const;
 export type Outcome = (typeof outcomes)[number];
@@ -44,6 +55,8 @@ export type StepState = 'pending' | 'running' | 'done' | 'failed' | 'skipped' | 
 
 export interface StepView {
   step: StepName;
+  /** Of a drill, which has most steps twice. */
+  leg?: Leg;
   state: StepState;
   /** ISO 8601, from the workflow's clock */
   startedAt?: string;
@@ -113,6 +126,8 @@ export interface DeployView {
   startedAt: string;
   finishedAt?: string;
   hosts: HostView[];
+  /** Of a drill, once it is known where it goes. */
+  legs?: LegView[];
   /** From the target's config, once it is loaded. */
   repository?: { path: string; remote: string; branch: string };
   /** How long `wait` will take. */

@@ -78,6 +78,16 @@ export interface ContainerState {
   upSeconds: number;
 }
 
+/** The last drill that succeeded, as a host keeps it. */
+export interface DrillRecord {
+  deploy: string;
+  /** ISO 8601, from the workflow's clock */
+  at: string;
+  actor: string;
+  back: { sha: string; tookMs: number };
+  forward: { sha: string; tookMs: number };
+}
+
 /** A release recorded on a host. */
 export interface Release {
   sha: string;

@@ -21,6 +21,8 @@ export interface NotifyFacts {
   outcome?: Outcome;
   /** Aliases */
   hosts?: string[];
+  /** Of `drift`: the host is what its release says again. */
+  gone?: true;
   /** What else there is to say: why it failed, which rules do not hold, what differs. May have several lines. */
   text?: string;
 }

@@ -6,10 +6,17 @@ export const WorkflowType = {
   rollback: 'RollbackWorkflow',
   inspect: 'InspectWorkflow',
   changeEnv: 'ChangeEnvWorkflow',
+  drill: 'DrillWorkflow',
+  monitor: 'MonitorWorkflow',
+  drillStarter: 'DrillStarterWorkflow',
+  schedules: 'SchedulesWorkflow',
 } as const;
 
 /** Everything that changes a target has this ID, so Temporal itself excludes two at once. */
 export const deployWorkflowId = (target: string): string => `deploy/${target}`;
+
+/** IDs of a target's schedules. */
+export const scheduleIds = (target: string) => ({ monitor: `monitor/${target}`, drill: `drill/${target}` });
 
 export const abortSignal = 'abort';
 export interface AbortMessage {

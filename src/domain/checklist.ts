@@ -47,9 +47,9 @@ function changedByHand(host: HostView): string[] {
 
 const mostChanges = 20;
 
-function line({ step, state, startedAt, finishedAt, note }: HostView['steps'][number]): string {
+function line({ step, leg, state, startedAt, finishedAt, note }: HostView['steps'][number]): string {
   const took = startedAt && finishedAt ? ` ${formatDuration(Date.parse(finishedAt) - Date.parse(startedAt))}` : '';
-  return `- ${mark[state]} ${step}${took}${note ? `: ${oneLine(note)}` : ''}`;
+  return `- ${mark[state]} ${leg ? `${leg}: ` : ''}${step}${took}${note ? `: ${oneLine(note)}` : ''}`;
 }
 
 const diagnosed = ({ diagnosis }: HostView): string[] =>

@@ -1,6 +1,8 @@
-import type { DeployView, FailureView, HostView, Outcome } from '../contracts/deploy.ts';
+import type { DeployView, FailureView, HostView, LegView, Outcome } from '../contracts/deploy.ts';
 import type { NotifyFacts } from '../contracts/notification.ts';
 import type { NotifyEvent } from '../contracts/target.ts';
+import { formatDuration } from './duration.ts';
+import { shortSha } from './sha.ts';
 
 /** The event that an outcome is. */
 export function eventOf(outcome: Outcome): NotifyEvent {
@@ -34,14 +36,22 @@ export function deployFacts(
 
 /** Why it ended so, and what a person has to know or do about it. */
 function details(view: DeployView, outcome: Outcome): string[] {
-  const { failure, abort, noop, hosts } = view;
+  const { failure, abort, noop, hosts, legs = [] } = view;
   return [
     ...(outcome === 'succeeded' && noop ? ['Nothing had to change.'] : []),
+    ...legs.flatMap(legLine),
     ...(abort?.accepted ? [`Aborted by ${abort.by}: ${abort.reason}`] : []),
     ...(failure && outcome !== 'succeeded' ? failed(failure) : []),
     ...hosts.flatMap(diagnosed),
     ...(outcome === 'needs-operator' ? hosts.filter(({ verified }) => !verified).map(unknown) : []),
     ...hosts.flatMap(({ host, warnings }) => warnings.map((warning) => `${host}: ${warning}`)),
+  ];
+}
+
+function legLine({ leg, commit, startedAt, finishedAt }: LegView): string[] {
+  if (!startedAt || !finishedAt) return [];
+  return [
+    `${leg} to ${shortSha(commit)}: verified after ${formatDuration(Date.parse(finishedAt) - Date.parse(startedAt))}`,
   ];
 }
 

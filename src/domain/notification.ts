@@ -128,9 +128,14 @@ function headline({ event, facts }: Message): string {
     case 'healthy':
       return '{target}: healthy again';
     case 'drift':
-      return '{target}: is not what its last release says';
+      return facts.gone
+        ? '{target}: is what its last release says again'
+        : '{target}: is not what its last release says';
     case 'drill':
-      return '{target}: rollback drill';
+      if (outcome === 'succeeded') return '{target}: the rollback drill succeeded';
+      return outcome === 'not-applied'
+        ? '{target}: no rollback drill, nothing was changed'
+        : '{target}: the rollback drill did not succeed ({outcome})';
   }
 }
 

@@ -87,11 +87,36 @@ const scenarios: Record<string, Scenario> = {
     model: new Model().on('restartServices', aborted).on('restoreEnv', aborted),
     options: env,
   },
+  'succeeded-bake': { model: baking() },
+  'rolled-back-bake': { model: baking().on('bake', fails('HealthCheckFailed'), { host: 'web-2' }) },
+  'succeeded-drill': { model: releasedBefore(), options: { type: WorkflowType.drill } },
+  'rolled-back-drill': {
+    model: releasedBefore().on('verify', async (call) => {
+      if (call.input.leg === 'forward') await fails('HealthCheckFailed')(call);
+    }),
+    options: { type: WorkflowType.drill },
+  },
+  monitor: { model: sick(), options: { type: WorkflowType.monitor, workflowId: 'monitor/monitor' } },
   inspect: {
     model: new Model(two).on('ask', fails('CommandFailed'), { host: 'web-2' }),
     options: { type: WorkflowType.inspect, question: { ask: 'services' } },
   },
 };
+
+function baking(): Model {
+  const model = new Model(two);
+  model.target.bakeMs = 60_000;
+  return model;
+}
+
+/** Long enough for the monitor to go back: its rollback is a child that goes on without it. */
+function sick(): Model {
+  const model = releasedBefore();
+  model.target.monitor = { everyMs: 300_000, rollbackAfter: 1 };
+  model.target.notify = [{ webhook: 'http://localhost/', on: ['unhealthy'] }];
+  Object.assign(model.host().check, { faults: ['backend: exited'], drift: ['app.py was changed by hand'] });
+  return model;
+}
 
 function releasedBefore(): Model {
   const model = new Model();

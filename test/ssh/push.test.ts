@@ -64,6 +64,7 @@ describe('a pushed source', function () {
       ...{ program: new HostProgram(port, secrets), secrets, ssh: watched(port), baseDir: root, env },
       server: { server: 's', embedded: false, namespace: 'n' },
       askHolder: async () => ({ state: 'closed', detail: 'it ended' }),
+      listSchedules: async () => [],
       loadTarget: async () => target(),
     });
   });

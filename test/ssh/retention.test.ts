@@ -42,6 +42,7 @@ describe(`after ${deploys} deploys, of which every fourth failed`, function () {
       server: { server: 's', embedded: false, namespace: 'n' },
       ...{ ssh: localPort(), baseDir: dir, env: {} },
       askHolder: async () => ({ state: 'open', detail: 'it runs' }),
+      listSchedules: async () => [],
       loadTarget: async () => target,
     });
     for (let n = 0; n < deploys; n++) await deploy(activities, n);

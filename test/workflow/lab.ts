@@ -3,6 +3,7 @@ import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { ChangeEnvRequest } from '../../src/contracts/change-env.ts';
 import type { DeployReport, DeployRequest, DeployView, Phase } from '../../src/contracts/deploy.ts';
+import type { TargetSchedules } from '../../src/contracts/monitor.ts';
 import {
   abortSignal,
   deployWorkflowId,
@@ -21,6 +22,8 @@ export interface StartOptions extends Partial<DeployRequest>, Partial<ChangeEnvR
   /** Sent together with the start, so that it is there before the first step. */
   abortAtOnce?: boolean;
   taskQueue?: string;
+  /** Absent: the target's own. */
+  workflowId?: string;
 }
 
 export interface Ended {
@@ -39,6 +42,10 @@ const keyword = 2;
 /** Temporal with one worker that serves every model; a test is a model and a workflow on it. */
 export class Lab {
   readonly client: Client;
+  /** Of a real server. */
+  address = '';
+  /** What the worker's config is said to have scheduled. */
+  schedules: TargetSchedules[] = [];
   readonly #models = new Map<string, Model>();
   readonly #connection: NativeConnection;
   readonly #close: () => Promise<void>;
@@ -68,11 +75,13 @@ export class Lab {
     const connection = await Connection.connect({ address });
     quietRuntime(() => {});
     const native = await connectNative({ address });
-    return Lab.on(new Client({ connection, identity: 'client' }), native, async () => {
+    const lab = await Lab.on(new Client({ connection, identity: 'client' }), native, async () => {
       await native.close();
       await connection.close();
       await temporal.stop();
     });
+    lab.address = address;
+    return lab;
   }
 
   private static async on(client: Client, connection: NativeConnection, close: () => Promise<void>): Promise<Lab> {
@@ -88,7 +97,12 @@ export class Lab {
     // A worker that a test shuts down keeps no workflow, because the server would wait for it to come back.
     const maxCachedWorkflows = options.taskQueue === taskQueue ? 50 : 0;
     const workflows: Partial<WorkerOptions> = { workflowBundle: await workflowBundle(), maxCachedWorkflows };
-    const activities: Partial<WorkerOptions> = { activities: modelActivities((name) => this.#models.get(name)) };
+    const activities: Partial<WorkerOptions> = {
+      activities: modelActivities(
+        (name) => this.#models.get(name),
+        () => this.schedules,
+      ),
+    };
     return Worker.create({
       connection: this.#connection,
       namespace: this.client.options.namespace,
@@ -101,13 +115,24 @@ export class Lab {
     });
   }
 
+  /** From now on activities about its target are the model's. */
+  serve(model: Model): void {
+    this.#models.set(model.target.name, model);
+  }
+
   async start(model: Model, options: StartOptions = {}): Promise<WorkflowHandle> {
-    const { type = WorkflowType.deploy, abortAtOnce = false, taskQueue: queue = taskQueue, ...request } = options;
+    const {
+      type = WorkflowType.deploy,
+      abortAtOnce = false,
+      taskQueue: queue = taskQueue,
+      workflowId,
+      ...request
+    } = options;
     const { name } = model.target;
-    this.#models.set(name, model);
+    this.serve(model);
     const start = {
       taskQueue: queue,
-      workflowId: deployWorkflowId(name),
+      workflowId: workflowId ?? deployWorkflowId(name),
       args: [{ target: name, actor: 'sam', ...request }],
     };
     const abort = { by: 'kim', reason: 'wrong commit' };

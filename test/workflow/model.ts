@@ -11,7 +11,8 @@ import { failureOf } from '../../activities/run.ts';
 import type { Answer, DeployActivities, HostTask, LeasedTask, Released } from '../../src/contracts/activities.ts';
 import type { Diagnosis } from '../../src/contracts/diagnosis.ts';
 import type { ErrorType, Problem } from '../../src/contracts/errors.ts';
-import type { Release, Snapshot } from '../../src/contracts/host.ts';
+import type { DrillRecord, Release, Snapshot } from '../../src/contracts/host.ts';
+import type { HostCheck, TargetSchedules } from '../../src/contracts/monitor.ts';
 import type { TargetConfig } from '../../src/contracts/target.ts';
 import { DeployError } from '../../src/domain/deploy-error.ts';
 
@@ -56,6 +57,9 @@ export class HostModel {
   ranBefore = false;
   /** What it knows, and after a Reset the deploy does not: the deploy had begun to change it, or had ended here too. */
   knows: Released = {};
+  /** What the monitor, or a drill before it begins, sees here. */
+  check: HostCheck = { faults: [], drift: [], release: { sha: oldSha, actor: 'sam' } };
+  drill: DrillRecord | undefined;
   /** Refs of what a person changed during the deploy. */
   keptMeanwhile: string[] = [];
   /** Why what runs is not healthy, for who asks. */
@@ -194,7 +198,10 @@ function unlessCancelled(error: unknown): void {
 }
 
 /** The activities of a worker that serves many models; a target's name says which. */
-export function modelActivities(modelOf: (target: string) => Model | undefined): DeployActivities {
+export function modelActivities(
+  modelOf: (target: string) => Model | undefined,
+  schedules: () => TargetSchedules[] = () => [],
+): DeployActivities {
   const of = ({ target }: HostTask): Model => {
     const model = modelOf(target.name);
     if (!model) throw new Error(`no model of ${target.name}`);
@@ -348,6 +355,19 @@ export function modelActivities(modelOf: (target: string) => Model | undefined):
         if (input.services.length > 0) host.read = 'old';
       });
       return {};
+    },
+    async recordDrill(input) {
+      await of(input).act('recordDrill', input, (host) => {
+        host.drill = input.drill;
+      });
+      return { warnings: [] };
+    },
+    async checkHost(input) {
+      const { check } = await of(input).act('checkHost', input);
+      return check;
+    },
+    async listSchedules() {
+      return schedules();
     },
     async ask(input): Promise<Answer> {
       const { running } = await of(input).act('ask', input);

@@ -63,7 +63,24 @@ async function serveDev(terminal: Terminal, configPath: string, log: (line: stri
       `  export TEMPORAL_ADDRESS=${address} TEMPORAL_NAMESPACE=${namespace}${uiUrl ? ` TEMPORAL_UI=${uiUrl}` : ''}`,
     );
   }
+  await setupSchedules(terminal, { address, namespace });
   return { stopped: new Promise(() => {}), stop };
+}
+
+/** The private Temporal is ours alone, so nobody has to remember `dbc setup`. */
+async function setupSchedules(terminal: Terminal, place: { address: string; namespace: string }): Promise<void> {
+  const { connect } = await import('../../client/index.ts');
+  const { scheduleLines } = await import('./setup.ts');
+  const client = await connect(place);
+  try {
+    terminal.note(...scheduleLines(await client.setupSchedules()));
+  } catch (error) {
+    terminal.note(
+      `The schedules could not be set up (${error instanceof Error ? error.message : error}): \`dbc setup\`.`,
+    );
+  } finally {
+    await client.close();
+  }
 }
 
 /** The first signal stops in order, a second one at once. */

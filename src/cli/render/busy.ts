@@ -16,6 +16,7 @@ export function busyLine(view: DeployView, now: number): string {
 
 export function doing({ kind, commit, requested, env }: DeployView): string {
   if (kind === 'env') return `changes ${env ? namesIn(env) : 'variables'} in the env file`;
+  if (kind === 'drill') return 'rehearses a rollback';
   const what = commit ?? requested;
   if (kind === 'rollback') return what ? `rolls back to ${shortSha(what)}` : 'rolls back';
   return `deploys ${what ? shortSha(what) : 'the tip of the branch'}`;

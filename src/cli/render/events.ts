@@ -1,4 +1,4 @@
-import type { DeployView, FailureView, StepName, StepState, StepView } from '../../contracts/deploy.ts';
+import type { DeployView, FailureView, Leg, StepName, StepState, StepView } from '../../contracts/deploy.ts';
 
 /** What happened between two views of a deploy, in order; with `--json` one line each. */
 export type DeployEvent =
@@ -11,6 +11,8 @@ export interface StepEvent {
   event: 'step';
   host: string;
   step: StepName;
+  /** Of a drill. */
+  leg?: Leg;
   state: StepState;
   at?: string;
   /** Of a step that has ended. */
@@ -26,7 +28,7 @@ export function eventsBetween(before: DeployView | undefined, after: DeployView)
     return inOrderOfEnds(steps).flatMap((now) =>
       stepEvents(
         host,
-        known.find(({ step }) => step === now.step),
+        known.find(({ step, leg }) => step === now.step && leg === now.leg),
         now,
       ),
     );
@@ -55,9 +57,9 @@ function withCommit(events: DeployEvent[], commit: string): DeployEvent[] {
 }
 
 function stepEvents(host: string, before: StepView | undefined, now: StepView): StepEvent[] {
-  const { step, state, startedAt, finishedAt, note } = now;
+  const { step, leg, state, startedAt, finishedAt, note } = now;
   const wasTold = before !== undefined && before.state !== 'pending';
-  const base = { event: 'step', host, step } as const;
+  const base = { event: 'step', host, step, ...(leg === undefined ? {} : { leg }) } as const;
   const noted = note === undefined ? {} : { note };
   if (state === 'pending' || (before?.state === state && before.note === note)) return [];
   const begun: StepEvent = { ...base, state: 'running', ...(startedAt ? { at: startedAt } : {}) };

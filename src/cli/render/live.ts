@@ -76,7 +76,10 @@ function stepLine(step: StepView, running: Moment['running'], frame: Frame): str
   const { colors: c, columns } = frame;
   const text =
     step.state === 'running' ? (running.find((one) => one.step === step.step)?.line ?? step.note) : step.note;
-  const start = cutTo(`${padEnd(step.step, 8)}${elapsed(step, frame.now).padStart(7)}`, columns - 6);
+  const start = cutTo(
+    `${padEnd(step.leg ? `${step.leg}: ${step.step}` : step.step, step.leg ? 16 : 8)}${elapsed(step, frame.now).padStart(7)}`,
+    columns - 6,
+  );
   const rest = cutTo(oneLine(text ?? ''), columns - 6 - widthOf(start) - 2);
   const name = step.state === 'pending' || step.state === 'skipped' ? c.dim(start) : start;
   return `    ${mark(step.state, c, frame.tick)} ${name}  ${c.dim(rest)}`.trimEnd();

@@ -1,4 +1,4 @@
-import type { DeployView, EnvChangeView, HostView, RuleView, ServiceView } from '../../contracts/deploy.ts';
+import type { ChangeKind, DeployView, EnvChangeView, HostView, RuleView, ServiceView } from '../../contracts/deploy.ts';
 import { count } from '../../domain/count.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import { shortSha } from '../../domain/sha.ts';
@@ -13,10 +13,9 @@ export const rule = '='.repeat(42);
 /** The beginning of the log of a deploy. */
 export function plainHead(view: DeployView, link: string | undefined): string[] {
   const { kind, target, actor, reason, requested, env } = view;
-  const what = { deploy: 'Deploy by commit', rollback: 'Rollback by commit', env: 'Change of the environment' }[kind];
   return [
     rule,
-    `${what}: ${target}${requested ? ` to ${shortSha(requested)}` : ''}`,
+    `${headings[kind]}: ${target}${requested ? ` to ${shortSha(requested)}` : ''}`,
     rule,
     `   By: ${actor}${reason ? `, because: ${reason}` : ''}`,
     ...(env ? envLines(env) : []),
@@ -28,6 +27,13 @@ const envLines = ({ set, unset }: EnvChangeView): string[] => [
   ...(set.length > 0 ? [`   Set: ${set.join(', ')}`] : []),
   ...(unset.length > 0 ? [`   Take out: ${unset.join(', ')}`] : []),
 ];
+
+const headings: Record<ChangeKind, string> = {
+  deploy: 'Deploy by commit',
+  rollback: 'Rollback by commit',
+  drill: 'Rollback drill',
+  env: 'Change of the environment',
+};
 
 /** One event as lines that read like the playbook's expected output. */
 export function plainLines(event: DeployEvent, view: DeployView, c: Colors): string[] {
@@ -53,14 +59,28 @@ export function plainLines(event: DeployEvent, view: DeployView, c: Colors): str
 function beginning(event: StepEvent, view: DeployView, host: HostView, c: Colors): string[] {
   if (event.note !== undefined) return indented(event.note);
   const what = `${doingStep[event.step]}${object(event, view, host)}...`;
-  if (event.step !== 'inspect') return ['', c.bold(what)];
+  if (event.step !== 'inspect') return [...legHeading(event, view, c), '', c.bold(what)];
   const root = view.repository ? `Repository root: ${view.repository.path} on ` : 'Host ';
   return ['', c.bold(`${root}${host.host} (${host.address})`), '', c.bold(what)];
 }
 
+/** A drill goes two ways, and most steps come in both. */
+function legHeading({ step, leg }: StepEvent, { legs = [] }: DeployView, c: Colors): string[] {
+  const index = legs.findIndex((each) => each.leg === leg);
+  const commit = legs[index]?.commit;
+  if (step !== 'fetch' || commit === undefined) return [];
+  return ['', c.bold(`Leg ${index + 1} of ${legs.length}: ${leg} to ${shortSha(commit)}`)];
+}
+
+/** Each way of a drill has one of its own. */
+const commitOf = ({ leg }: StepEvent, { legs = [], commit }: DeployView): string | undefined =>
+  legs.find((each) => each.leg === leg)?.commit ?? commit;
+
 /** What the step acts on. */
-function object({ step }: StepEvent, { commit, repository, waitMs, env }: DeployView, { before }: HostView): string {
-  switch (step) {
+function object(event: StepEvent, view: DeployView, { before }: HostView): string {
+  const { repository, waitMs, env } = view;
+  const commit = commitOf(event, view);
+  switch (event.step) {
     case 'fetch':
       return ` ${repository?.remote ?? 'origin'}`;
     case 'reset':
@@ -91,14 +111,14 @@ function ending(event: StepEvent, view: DeployView, host: HostView, c: Colors): 
   const [first = '', ...more] = (said ?? `${step} failed: ${note ?? 'no reason given'}`).split('\n');
   const lines = [`   ${mark(state, c)} ${first}${took}`, ...more.map((line) => `     ${line}`)];
   if (state !== 'done') return lines;
-  if (step === 'reset') return [...lines, '', ...gitState(view, host, c)];
+  if (step === 'reset') return [...lines, '', ...gitState(commitOf(event, view), view, host, c)];
   if (step === 'verify' || step === 'restore') return [...lines, ...proof(host, c)];
   return lines;
 }
 
 const indented = (text: string): string[] => text.split('\n').map((line) => `   ${line}`);
 
-function gitState({ commit, repository }: DeployView, host: HostView, c: Colors): string[] {
+function gitState(commit: string | undefined, { repository }: DeployView, host: HostView, c: Colors): string[] {
   const { manualChanges, savedRef, untracked } = host;
   const kept = savedRef ? `, kept as ${savedRef}` : '';
   return [

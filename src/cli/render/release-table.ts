@@ -1,5 +1,5 @@
 import type { Answer } from '../../contracts/activities.ts';
-import type { Release } from '../../contracts/host.ts';
+import type { DrillRecord, Release } from '../../contracts/host.ts';
 import type { CommitInfo, ReleaseHistory, SavedChanges } from '../../contracts/releases.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import { shortSha } from '../../domain/sha.ts';
@@ -8,13 +8,13 @@ import { few } from './few.ts';
 import { minute, table } from './table.ts';
 import { cutTo } from './width.ts';
 
-export type Recorded = Pick<Answer, 'releases' | 'quarantined' | 'history'>;
+export type Recorded = Pick<Answer, 'releases' | 'quarantined' | 'lastDrill' | 'history'>;
 
 const heading = ['', 'COMMIT', 'WHEN (UTC)', 'TOOK', 'KIND', 'IMAGES', 'BY', 'BECAUSE'];
 
 /** What ran healthily on a host, the newest first; what is quarantined; and what people's changes were saved as. */
 export function releaseLines(
-  { releases = [], quarantined = [], history }: Recorded,
+  { releases = [], quarantined = [], lastDrill, history }: Recorded,
   c: Colors,
   columns = 100,
 ): string[] {
@@ -40,6 +40,7 @@ export function releaseLines(
   return [
     ...(rows.length > 0 ? [first, ...told] : ['No release is recorded.']),
     ...(head && current === -1 ? [`The checkout is at ${shortSha(head)}, which is no recorded release.`] : []),
+    ...(lastDrill ? [drillLine(lastDrill)] : []),
     ...quarantined.flatMap(({ sha, why }) => {
       const [reason = '', ...more] = why.split('\n');
       const subject = subjectOf(sha);
@@ -49,6 +50,9 @@ export function releaseLines(
     ...(history?.saved ?? []).flatMap((saved) => savedLines(saved, c)),
   ];
 }
+
+const drillLine = ({ at, back, forward }: DrillRecord): string =>
+  `Last drill: ${minute(at)} UTC, back to ${shortSha(back.sha)} in ${formatDuration(back.tookMs)}, forward to ${shortSha(forward.sha)} in ${formatDuration(forward.tookMs)}.`;
 
 export const newestFirst = (releases: readonly Release[]): Release[] =>
   [...releases].sort((a, b) => Date.parse(b.at) - Date.parse(a.at));

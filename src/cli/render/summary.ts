@@ -1,4 +1,4 @@
-import type { DeployView, HostView } from '../../contracts/deploy.ts';
+import type { ChangeKind, DeployView, HostView } from '../../contracts/deploy.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import { manualChangeLines } from '../../domain/manual-changes.ts';
 import { shortSha } from '../../domain/sha.ts';
@@ -20,7 +20,8 @@ export function summary(view: DeployView, c: Colors, link?: string): string[] {
     rule,
     `   Target: ${target}${took}`,
     ...(view.env ? [`   Variables: ${namesIn(view.env)}`] : []),
-    ...(commit ? [`   Commit: ${shortSha(commit)} (${commit})`] : []),
+    ...legLines(view),
+    ...(commit && !view.legs ? [`   Commit: ${shortSha(commit)} (${commit})`] : []),
     // What was refused before it was resolved.
     ...(!commit && requested ? [`   Commit: ${requested}, as it was asked for`] : []),
     ...view.hosts.map((host) => `   ${host.host}: ${runsNow(host, c)}`),
@@ -35,8 +36,15 @@ export function summary(view: DeployView, c: Colors, link?: string): string[] {
   ];
 }
 
+const names: Record<ChangeKind, string> = {
+  deploy: 'Deployment',
+  rollback: 'Rollback',
+  drill: 'Drill',
+  env: 'Change of the environment',
+};
+
 function banner(view: DeployView, c: Colors): string {
-  const name = { deploy: 'Deployment', rollback: 'Rollback', env: 'Change of the environment' }[view.kind];
+  const name = names[view.kind];
   const touched = view.hosts.some(({ steps }) => steps.some(({ step }) => step === 'restore'));
   const unchanged = 'no host was changed';
   const restored = touched ? 'every host is back on what it ran before, verified' : unchanged;
@@ -64,6 +72,19 @@ function runsNow({ before, now, verified }: HostView, c: Colors): string {
   const was = before && before !== now ? ` (was ${shortSha(before)})` : '';
   if (now === undefined) return c.red(`not known what it runs${was}`);
   return `runs ${shortSha(now)}${verified ? `, ${c.green('verified')}` : ''}${was}`;
+}
+
+/** What a drill is for: how long each way takes. */
+function legLines({ legs = [] }: DeployView): string[] {
+  return legs.map(({ leg, commit, startedAt, finishedAt }) => {
+    const took =
+      startedAt && finishedAt
+        ? `verified after ${formatDuration(Date.parse(finishedAt) - Date.parse(startedAt))}`
+        : startedAt
+          ? 'not reached'
+          : 'not begun';
+    return `   ${leg === 'back' ? 'Back to' : 'Forward to'} ${shortSha(commit)} (${commit}): ${took}`;
+  });
 }
 
 /** What to add about a deploy that was ended from outside. */

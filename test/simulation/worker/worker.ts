@@ -9,8 +9,11 @@ import { restoring } from './restoring.ts';
 import { forward, type Steps } from './steps.ts';
 import { verifying } from './verifying.ts';
 
+/** A deploy asks for none of these but the first. */
+type NotPlayed = 'loadTarget' | 'ask' | 'notify' | 'checkHost' | 'recordDrill' | 'listSchedules';
+
 /** A change of the env file is no deploy, and the simulation plays deploys. */
-type Played = Exclude<keyof DeployActivities, 'loadTarget' | 'ask' | 'notify' | keyof ChangeEnvActivities>;
+type Played = Exclude<keyof DeployActivities, NotPlayed | keyof ChangeEnvActivities>;
 
 const steps: Steps<Played> = { ...forward, ...recovering, ...restoring, ...verifying };
 
