@@ -20,7 +20,8 @@ const hooks = ['before', 'after', 'beforeRollback'].map((name) => {
 });
 
 describe('releases on a real host', function () {
-  this.timeout(120_000);
+  // A machine that is busy with other tests takes minutes for two deploys.
+  this.timeout(300_000);
   needs('docker', 'compose', 'namespaces', 'sshd', 'base-images');
   let stage: Stage;
   let first: string;
