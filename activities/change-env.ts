@@ -52,7 +52,7 @@ export async function changeEnv(
   };
   await call('hold');
   for (let attempt = 0; attempt < attempts; attempt++) {
-    const found = secrets.fileOf(input);
+    const found = secrets.envOf(input)?.text;
     if (found === undefined) throw new DeployError('PreflightFailed', `${host.alias}: ${file} cannot be read.`);
     if (found.includes('\ufffd')) {
       throw new DeployError('PreflightFailed', `${host.alias}: ${file} holds bytes that are no UTF-8 text.`, {

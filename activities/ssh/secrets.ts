@@ -47,11 +47,6 @@ export class Secrets {
     this.#known.set(key, { file, values: variables, secrets: all, redactor: createRedactor(all) });
   }
 
-  /** The env file as last read, which is for editing it only; undefined when there is none. */
-  fileOf(task: HostTask): string | undefined {
-    return this.#known.get(placeOf(task))?.file;
-  }
-
   redactorFor(task: HostTask): Redactor {
     return this.#known.get(placeOf(task))?.redactor ?? this.#ownRedactor;
   }

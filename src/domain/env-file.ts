@@ -144,8 +144,9 @@ function read(source: string): EnvFile {
       at += line.length;
       continue;
     }
+    const bare: EnvPlace = { name, start, end: skipped + at + name.length };
     if (end === '\n') {
-      places.push({ name, start, end: skipped + at + name.length });
+      places.push(bare);
       at += all.length;
       continue;
     }
@@ -154,8 +155,8 @@ function read(source: string): EnvFile {
     if (end !== '') at += all.length;
     skip(blanks);
     const value = valueAt(text, at);
-    const span = { start: skipped + at, end: skipped + value.contentEnd };
-    places.push({ name: variable, start, value: span, end: span.end });
+    const contentEnd = skipped + value.contentEnd;
+    places.push(end === '' ? bare : { name, start, value: { start: skipped + at, end: contentEnd }, end: contentEnd });
     if (value.problem !== undefined) refuse(`${variable}: ${value.problem}`);
     try {
       values.set(variable, value.expand ? expandVariables(value.text, values) : value.text);
