@@ -4,6 +4,10 @@ import { ended, type Lab } from './lab.ts';
 import { fails, Model } from './model.ts';
 import { sharedLab } from './shared-lab.ts';
 
+const { deploy, rollback, drill, schedules, ...others } = WorkflowType;
+/** These say in their report what is wrong; `schedules` takes no input. */
+const reporting: string[] = [deploy, rollback, drill];
+
 describe('a workflow that somebody starts by hand', () => {
   let lab: Lab;
   before(async () => {
@@ -11,12 +15,12 @@ describe('a workflow that somebody starts by hand', () => {
   });
 
   for (const [index, input] of [undefined, null, 'production', {}].entries()) {
-    for (const type of Object.values(WorkflowType)) {
+    for (const type of [...reporting, ...Object.values(others)]) {
       it(`as ${type} with ${JSON.stringify(input)} fails at once as wrong input`, async () => {
         const args = input === undefined ? [] : [input];
         const handle = await lab.client.workflow.start(type, { taskQueue, workflowId: `${type}-${index}`, args });
         const { outcome, report, failureType } = await ended(handle);
-        if (type === WorkflowType.inspect) return assert.equal(failureType, 'InvalidInput');
+        if (!reporting.includes(type)) return assert.equal(failureType, 'InvalidInput');
         assert.deepEqual([outcome, report.failure?.type], ['not-applied', 'InvalidInput']);
       });
     }
