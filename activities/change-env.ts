@@ -8,6 +8,7 @@ import type {
   RestoredEnv,
   RestoreEnvInput,
 } from '../src/contracts/change-env.ts';
+import { databaseUrlProblems } from '../src/domain/database-url.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
 import { type EnvChange, editEnvFile } from '../src/domain/env-edit.ts';
 import { missingVariables, parseEnvFile } from '../src/domain/env-file.ts';
@@ -63,7 +64,7 @@ export async function changeEnv(
     refuseToBreak(input, found, wanted);
     const answer = await call('change_env', deploy, file, sha256(found), sha256(wanted), base64(wanted));
     if (says(answer, 'meanwhile')) continue;
-    return { changed: says(answer, 'changed'), warnings: missing(input, wanted, 'warning') };
+    return { changed: says(answer, 'changed'), warnings: faults(input, wanted, 'warning') };
   }
   throw new DeployError('CommandFailed', `${host.alias}: ${file} was edited by somebody else again and again.`, {
     hint: 'Look who edits it, then try again. It was not changed.',
@@ -142,23 +143,28 @@ function valuesOf(values: NewValues, vault: Vault | undefined): readonly string[
 
 /** A change must not take away what the next deploy demands. */
 function refuseToBreak(input: ChangeEnvInput, found: string, wanted: string): void {
-  const before = new Set(missing(input, found, 'error'));
-  const broken = missing(input, wanted, 'error').filter((message) => !before.has(message));
+  const before = new Set(faults(input, found, 'error'));
+  const broken = faults(input, wanted, 'error').filter((message) => !before.has(message));
   if (broken.length === 0) return;
   throw new DeployError(
     'PreflightFailed',
     `${input.host.alias}: the change would break ${envFileOf(input)}: ${broken.join('; ')}.`,
     {
-      hint: 'Nothing was changed. What has to be set is in deploy.yaml, under `env.required`.',
+      hint: 'Nothing was changed. What has to be set is in deploy.yaml, under `env.required`; what belongs together is set together with --stdin.',
     },
   );
 }
 
-function missing({ target }: LeasedTask, text: string, wanted: 'error' | 'warning'): string[] {
+/** What the next deploy's preflight would say of the file's variables. */
+function faults({ target }: LeasedTask, text: string, wanted: 'error' | 'warning'): string[] {
   if (!target.env) return [];
-  return missingVariables(parseEnvFile(text), target.env)
-    .filter(({ level }) => level === wanted)
-    .map(({ message }) => message);
+  const values = parseEnvFile(text);
+  return [
+    ...missingVariables(values, target.env)
+      .filter(({ level }) => level === wanted)
+      .map(({ message }) => message),
+    ...(wanted === 'error' ? databaseUrlProblems(values).map(({ message }) => message) : []),
+  ];
 }
 
 const says = ({ lines }: HostAnswer, key: string): boolean => lines.some((line) => line.key === key);

@@ -180,12 +180,13 @@ export async function start(_deps: Deps, input: StartInput, run: Run): Promise<v
  * @throws DeployError CommandFailed when the lease was given back and something else could not be written
  */
 export async function releaseLease({ program }: Deps, input: ReleaseLeaseInput): Promise<Released> {
-  const { deploy, quarantine, clearQuarantine, untouched } = input;
+  const { deploy, quarantine, clearQuarantine, untouched, acceptEnv, target } = input;
   // A restore that never heard which number it got; what is written needs the right one.
   const number = input.number === 0 && quarantine ? await numberOf(program, input) : input.number;
   const first: (string | number)[][] = untouched ? [['untouched', deploy]] : [];
   const operations = [...first];
   if (number > 0) {
+    if (acceptEnv && target.env) operations.push(['accept_env', number, deploy, target.env.file]);
     const remove = [
       ...(input.closeSnapshots ? [`snapshots/${deploy}`] : []),
       ...(clearQuarantine === undefined ? [] : [`quarantine/${clearQuarantine}`]),

@@ -56,6 +56,19 @@ op_change_env() {
   fi
 }
 
+# accept_env NUMBER DEPLOY FILE: the change is proven on every host. The releases' copies of the file follow it where they were
+# the file as it was, so that only what people edit counts as a drift from a release.
+op_accept_env() {
+  lock
+  require_lease "$1"
+  [ -f "$state/snapshots/$2/env-before" ] || return 0
+  for copy in "$state"/releases/*.env; do
+    if cmp -s "$copy" "$state/snapshots/$2/env-before"; then
+      put "$copy" <"$3" || fail CommandFailed "$copy cannot be written; is the disk full?"
+    fi
+  done
+}
+
 # restore_env NUMBER DEPLOY FILE: the file as it was. What somebody made of it after our change is kept, and said where.
 op_restore_env() {
   lock

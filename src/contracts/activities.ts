@@ -208,6 +208,8 @@ export interface ReleaseLeaseInput extends LeasedTask {
   quarantine?: { sha: string; why: string };
   /** Success clears a commit's quarantine. */
   clearQuarantine?: string;
+  /** A change of the env file is proven on every host: it is no drift from the release. */
+  acceptEnv?: true;
 }
 
 export interface Retaken {

@@ -20,7 +20,8 @@ const key = { DBC_PAYLOAD_KEY: randomBytes(32).toString('base64') };
 /** The new values: nowhere but in the env file, its copies, and the containers. */
 const token = '7012345678:canary-token-4b81';
 const chat = '-100canary4242';
-const badUrl = 'postgresql://trader:canary-wrong-password@db:5432/atp';
+const badUrl = (password: string) => `postgresql://trader:${password}@db:5999/atp?application_name=canary-wrong-port`;
+const otherUrl = 'postgresql://trader:canary-wrong-password@db:5432/atp';
 
 describe('dbc env set, on a real host', function () {
   this.timeout(150_000);
@@ -100,6 +101,11 @@ describe('dbc env set, on a real host', function () {
     assert.deepEqual(rest(await envFile()), rest(file), 'every other line, the mode and the owner stay');
   });
 
+  it('has made no drift from the release', async () => {
+    const { code, stdout } = await dbc(['drift', target], env);
+    assert.equal(code, 0, stdout);
+  });
+
   it('turns Telegram off again, with the health that the playbook expects', async () => {
     const { code, stderr } = await set(['RUN_TELEGRAM', '--restart', 'backend-aws'], '0\n');
     assert.equal(code, 0, stderr);
@@ -111,7 +117,10 @@ describe('dbc env set, on a real host', function () {
 
   it('puts the old file back byte for byte when the new value breaks the application', async () => {
     const file = await envFile();
-    const { code, stdout, stderr } = await set(['DATABASE_URL', '--restart', 'backend-aws'], badUrl);
+    const { code, stdout, stderr } = await set(
+      ['DATABASE_URL', '--restart', 'backend-aws'],
+      badUrl(stage.secrets[0] ?? ''),
+    );
     assert.equal(code, 1, stderr);
     assert.match(stdout, /system: trade system/);
     assert.match(stdout, /every host is back on what it ran before, verified/);
@@ -120,11 +129,14 @@ describe('dbc env set, on a real host', function () {
     assert.deepEqual(await telegramHealth(), { status: 'FAIL', enabled: false, chat_id_set: true, last_send_ok: null });
   });
 
-  it('refuses to take out what a deploy demands, and what no host has, before it changes anything', async () => {
+  it('refuses what the next deploy would refuse, and what no host has, before it changes anything', async () => {
     const [file, before] = [await envFile(), await containers()];
     const required = await dbc(['env', 'set', target, 'DATABASE_URL', '--unset'], env);
     assert.equal(required.code, 1);
     assert.match(required.stdout, /no host was changed[\s\S]*DATABASE_URL is not set/);
+    const other = await set(['DATABASE_URL', '--restart', 'backend-aws'], otherUrl);
+    assert.equal(other.code, 1);
+    assert.match(other.stdout, /no host was changed[\s\S]*the same as POSTGRES_PASSWORD/);
     const unknown = await set(['RUN_TELEGRAM', '--restart', 'bakcend'], '1\n');
     assert.equal(unknown.code, 2);
     assert.match(unknown.stdout, /no service bakcend[\s\S]*backend-aws, db/);
@@ -175,7 +187,7 @@ describe('dbc env set, on a real host', function () {
   });
 
   it('has left the values nowhere but in the env file, its copies for its user, and the containers', async () => {
-    const canaries = [token, chat, badUrl, 'canary-wrong-password', 'canary-after'];
+    const canaries = [token, chat, 'canary-wrong-port', otherUrl, 'canary-wrong-password', 'canary-after'];
     let [raw, decoded] = ['', ''];
     const codec = encryptionCodec(payloadKeys(key));
     for await (const { workflowId, runId } of stage.client.workflow.list()) {

@@ -49,6 +49,18 @@ for (const shell of shells) {
       assert.deepEqual(readdirSync(host.repository).sort(), ['.env.aws', '.git']);
     });
 
+    it('is no drift from a release once the change is proven, unless it had drifted before', async () => {
+      await host.call('keep_release_env', 1, 'same', '.env.aws');
+      writeFileSync(join(host.state, 'releases/other.env'), 'A=0\n');
+      await change();
+      await host.call('accept_env', 1, 'first', '.env.aws');
+      await host.call('accept_env', 1, 'first', '.env.aws');
+      assert.equal(host.file('releases/same.env'), wanted);
+      assert.equal(host.file('releases/other.env'), 'A=0\n');
+      await host.call('accept_env', 1, 'unchanged', '.env.aws');
+      assert.equal(host.file('releases/same.env'), wanted);
+    });
+
     it('is changed once, however often it is asked for, and put back as it was at first', async () => {
       await change();
       assert.equal((await change(wanted, wanted)).one('changed'), '1');
