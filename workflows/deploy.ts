@@ -20,7 +20,7 @@ import { bakeHosts } from './bake.ts';
 import { changeEnvOn, checkedEnvRequest, restoreEnvOn } from './change-env.ts';
 import { deployHost, inspectHost } from './deploy-host.ts';
 import { rehearse, rehearsed, withoutExtras } from './drill.ts';
-import { failureView } from './failure.ts';
+import { failureView, isOutnumbered } from './failure.ts';
 import { giveLeaseBack } from './give-back.ts';
 import { HostRun } from './host-run.ts';
 import { refuseManualChanges } from './manual-changes.ts';
@@ -183,8 +183,9 @@ class Deploy {
       const { warnings } = await host.step('record', () => policy.record({ ...host.leased, release }));
       this.#progress.warn(alias, warnings);
       host.settled = true;
-    } catch {
+    } catch (error) {
       // The step has told why; the other hosts go on.
+      if (isOutnumbered(error)) host.putBackBefore();
     }
   }
 

@@ -3,7 +3,7 @@ import type { DrillRecord } from '../src/contracts/host.ts';
 import type { TargetConfig } from '../src/contracts/target.ts';
 import { planDrill } from '../src/domain/drill.ts';
 import { deployHost } from './deploy-host.ts';
-import { isLeaseLost, problemOf } from './failure.ts';
+import { isLeaseLost, isOutnumbered, problemOf } from './failure.ts';
 import type { HostRun } from './host-run.ts';
 import { checking, compensation } from './policies.ts';
 import type { Progress } from './progress.ts';
@@ -60,11 +60,17 @@ export async function rehearsed(
         progress.warn(alias, (await policy.recordDrill({ ...host.leased, snapshot, drill })).warnings);
       } catch (error) {
         if (isLeaseLost(error)) host.lose();
+        if (isOutnumbered(error)) {
+          host.settled = false;
+          host.putBackBefore();
+          return;
+        }
         const { message } = problemOf(error);
         progress.warn(alias, [`the drill's times could not be kept: ${message}`]);
       }
     }),
   );
+  if (hosts.some(({ settled }) => !settled)) return 'needs-operator';
   return hosts.some(({ lost }) => lost) ? 'superseded' : 'succeeded';
 }
 

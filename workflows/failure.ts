@@ -40,6 +40,15 @@ function isProblem(value: unknown): value is Problem {
 
 export const isLeaseLost = (error: unknown): boolean => problemOf(error).type === ErrorType.LeaseLost;
 
+/**
+ * A host that refuses a compensating activity for good, though the lease is this deploy's: before a Reset from Temporal's UI
+ * the deploy had begun to put it back, under a number that this run does not know.
+ */
+export const isOutnumbered = (error: unknown): boolean => {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  return cause instanceof ApplicationFailure && cause.nonRetryable === true && !isLeaseLost(error);
+};
+
 /** Fails the workflow at once; a plain error would only be tried again for ever. */
 export const invalidInput = (message: string): ApplicationFailure =>
   ApplicationFailure.create({

@@ -115,6 +115,18 @@ export class HostRun {
     this.progress.warn(this.alias, [`${why}; ${look}`]);
   }
 
+  /**
+   * Before a Reset from Temporal's UI to a later point than that, this deploy had begun to put the host back: what was
+   * verified on it holds no more, and the lease is ours under a number that only the host knows.
+   */
+  putBackBefore(): void {
+    this.numberIsUnsure = true;
+    this.progress.unproven(this.alias);
+    this.progress.warn(this.alias, [
+      `deploy ${this.deploy} had begun to put this host back before it was reset to a later point; \`dbc rollback ${this.target.name}\` or the next deploy puts it in order`,
+    ]);
+  }
+
   lose(): void {
     this.lost = true;
     this.progress.unproven(this.alias);

@@ -143,7 +143,7 @@ export class Model {
 /** Steps of the compensation, which the real activities let Temporal try again whatever failed. */
 const compensating = new Set<Step>([
   ...(['record', 'retakeLease', 'restoreCheckout', 'restoreImages', 'restoreServices'] as const),
-  ...(['verifyRestored', 'restoreEnv'] as const),
+  ...(['verifyRestored', 'recordDrill', 'restoreEnv'] as const),
 ]);
 
 /** Fails as the real activity does: the same failure, retried by the same rule. */

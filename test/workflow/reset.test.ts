@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { failureOf } from '../../activities/run.ts';
+import { WorkflowType } from '../../src/contracts/temporal.ts';
+import { DeployError } from '../../src/domain/deploy-error.ts';
 import type { Lab } from './lab.ts';
-import { aborted, type Behaviour, fails, type HostModel, Model, newSha, oldSha } from './model.ts';
+import { aborted, type Behaviour, fails, type HostModel, Model, newSha, oldSha, release } from './model.ts';
 import { sharedLab } from './shared-lab.ts';
 
 /**
@@ -113,4 +116,34 @@ describe('a deploy that was reset to before it had changed a host', () => {
     assert.equal(outcome, 'not-applied');
     assert.deepEqual(model.ran(), ['inspect', 'fetch', 'releaseLease']);
   });
+});
+
+describe('a deploy that was reset to after a host that it had begun to put back', () => {
+  let lab: Lab;
+  before(async () => {
+    lab = await sharedLab();
+  });
+
+  /** The host knows the lease under a higher number. */
+  const outnumbered: Behaviour = async ({ model, host }) => {
+    Object.assign(model.host(host), { head: oldSha, running: oldSha });
+    throw failureOf(new DeployError('CommandFailed', 'this deploy is putting the host back already'), false);
+  };
+
+  for (const [type, step] of [
+    [WorkflowType.deploy, 'record'],
+    [WorkflowType.drill, 'recordDrill'],
+  ] as const) {
+    it(`claims nothing of that host when ${step} is refused, and gives its lease back under whichever number`, async () => {
+      const model = new Model(['web-1', 'web-2']).on(step, outnumbered, { host: 'web-1' });
+      for (const host of model.hosts.values()) host.releases = [release(newSha), release(oldSha)];
+      const { outcome, report } = await lab.run(model, { type });
+      assert.equal(outcome, 'needs-operator');
+      const [first, second] = report.hosts;
+      assert.deepEqual([first?.now, first?.verified, second?.verified], [undefined, false, true]);
+      assert.match(first?.warnings.join() ?? '', /had begun to put this host back/);
+      assert.equal(model.inputs('releaseLease', 'web-1').at(-1).number, 0);
+      assert.equal(model.host('web-1').openSnapshot, true);
+    });
+  }
 });
