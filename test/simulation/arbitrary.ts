@@ -187,6 +187,7 @@ export const anyCase: fc.Arbitrary<Case> = record({
   hooks: constantFrom(false, false, true),
   waitMs: constantFrom(0, 15_000),
   recoveryMs: constantFrom(0, 5_000, 40_000),
+  bakeMs: constantFrom(0, 0, 6_000),
   unreachableMs: constantFrom(20_000, 60_000),
   restoreMs: constantFrom(60_000, 300_000),
   graceMs: constantFrom(2_000, 10_000),

@@ -2,11 +2,11 @@ import type { Case, Event, Fault, HostSetup, Spot } from './case.ts';
 
 /** A case as a person reads it: what was there, what was asked, what goes wrong and when. */
 export function caseText(scenario: Case): string {
-  const { kind, commit, force, newIsSick, oldIsSick, cure, waitMs, recoveryMs } = scenario;
+  const { kind, commit, force, newIsSick, oldIsSick, cure, waitMs, recoveryMs, bakeMs } = scenario;
   const { hooks, unreachableMs, restoreMs, graceMs } = scenario;
   const asked = `${kind} of ${commit === 'tip' ? 'the new commit' : commit}${force ? ' by force' : ''}`;
   return [
-    `${asked}; wait ${ms(waitMs)}, recovery ${ms(recoveryMs)}, unreachable ${ms(unreachableMs)}, restore ${ms(restoreMs)}, grace ${ms(graceMs)}`,
+    `${asked}; wait ${ms(waitMs)}, recovery ${ms(recoveryMs)}, bake ${ms(bakeMs)}, unreachable ${ms(unreachableMs)}, restore ${ms(restoreMs)}, grace ${ms(graceMs)}`,
     ...(newIsSick ? ['  the new release is sick'] : []),
     ...(oldIsSick ? ['  the old release is sick'] : []),
     ...((newIsSick || oldIsSick) && cure !== 'nothing' ? [`  a ${cure} cures it`] : []),

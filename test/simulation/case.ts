@@ -85,6 +85,8 @@ export interface Case {
   cure: 'nothing' | 'restart' | 'recreate';
   /** 0: no recovery. */
   recoveryMs: number;
+  /** 0: no bake. */
+  bakeMs: number;
   /** The target has all of them. */
   hooks: boolean;
   waitMs: number;

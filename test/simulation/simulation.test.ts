@@ -19,7 +19,7 @@ const casesOfASeed = 220;
 
 const plain: Case = {
   ...{ kind: 'deploy', commit: 'tip', force: false, newIsSick: false, oldIsSick: false, hooks: false },
-  ...{ cure: 'nothing', recoveryMs: 0 },
+  ...{ cure: 'nothing', recoveryMs: 0, bakeMs: 0 },
   ...{ waitMs: 15_000, unreachableMs: 20_000, restoreMs: 60_000, graceMs: 2_000, faults: [], events: [] },
   hosts: [{ ran: 'old', edits: false, leftover: 'none', holder: 'nobody', newIsQuarantined: false }],
 };

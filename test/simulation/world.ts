@@ -173,7 +173,7 @@ const isCure = (cure: Case['cure'], recovered: Parameters<Sick>[1]): boolean =>
 
 function targetConfig(scenario: Case, aliases: string[], name: string): TargetConfig {
   const { target } = new Model(aliases, name);
-  const { waitMs, recoveryMs, unreachableMs, restoreMs, graceMs, hooks } = scenario;
+  const { waitMs, recoveryMs, bakeMs, unreachableMs, restoreMs, graceMs, hooks } = scenario;
   const hook = { run: 'true', timeoutMs: 20_000 };
   return {
     ...target,
@@ -181,6 +181,7 @@ function targetConfig(scenario: Case, aliases: string[], name: string): TargetCo
     ...(hooks ? { hooks: { before: hook, after: hook, beforeRollback: hook } } : {}),
     verify: { deadlineMs: 8_000, intervalMs: 1_000, passes: 2 },
     ...(recoveryMs > 0 ? { recoveryMs } : {}),
+    ...(bakeMs > 0 ? { bakeMs } : {}),
     timeouts: {
       ...{ inspectMs: 10_000, fetchMs: 10_000, resetMs: 10_000, buildMs: 30_000, startMs: 20_000, recordMs: 30_000 },
       ...{ restoreMs, unreachableMs, graceMs },
