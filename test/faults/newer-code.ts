@@ -26,7 +26,7 @@ export function newerCode(dir: string): string {
     ["heartbeatTimeout = '6s'", "heartbeatTimeout = '7s'"],
     ["maximumInterval: '5s'", "maximumInterval: '4s'"],
   ]);
-  edit(join(copy, 'workflows/deploy-host.ts'), [['HEAD, services, health', 'HEAD, services and health']]);
+  edit(join(copy, 'workflows/recover.ts'), [['HEAD, services, health', 'HEAD, services and health']]);
   return copy;
 }
 

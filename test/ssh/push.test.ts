@@ -67,6 +67,7 @@ describe('a pushed source', function () {
       listSchedules: async () => [],
       loadTarget: async () => target(),
     });
+    others = new Set(allGit().map(({ pid }) => pid));
   });
   afterEach(() => rmSync(root, { recursive: true, force: true, maxRetries: 5 }));
 
@@ -138,8 +139,11 @@ describe('a pushed source', function () {
     const [{ hint = '', tail = '' }] = error.details as [{ hint?: string; tail?: string }];
     return { message: error.message, hint, tail };
   }
-  const gitProcesses = () =>
+  /** Not those of other tests that run in this process. */
+  let others: Set<number>;
+  const allGit = () =>
     [...descendants(process.pid), ...descendants(host.sshdPid)].filter(({ name }) => name.startsWith('git'));
+  const gitProcesses = () => allGit().filter(({ pid }) => !others.has(pid));
 
   it('brings the tip of the branch to a host without any remote, as if the host had fetched it', async () => {
     const sha = await origin.commitFiles({ 'app.txt': 'new\n' }, 'A change');
