@@ -94,9 +94,13 @@ async function takeAndLook(deps: Deps, input: InspectInput, run: Run) {
   return { taken: taken as TakenLease, now, findings: await lookAgain(deps, input, run, findings) };
 }
 
-/** Docker lets go of a stopped container's ports a moment after it calls it stopped. */
+/**
+ * Docker lets go of a stopped container's ports a moment after it calls it stopped. Not where something else is wrong: what
+ * was seen then is what the snapshot would be made of.
+ */
 async function lookAgain(deps: Deps, input: InspectInput, run: Run, findings: Finding[]): Promise<Finding[]> {
-  if (!findings.some(({ level, about }) => level === 'error' && about.startsWith('port '))) return findings;
+  const errors = findings.filter(({ level }) => level === 'error');
+  if (errors.length === 0 || !errors.every(({ about }) => about.startsWith('port '))) return findings;
   await setTimeout(1000, undefined, { signal: run.signal });
   return (await look(deps, input, lookingOf(input, run))).findings;
 }

@@ -35,5 +35,5 @@ export function judgePreflight(
 /** A finding in one line, as the report of a deploy shows it. */
 export const lineOf = ({ about, message, hint }: Finding): string => {
   const line = message.startsWith(about) ? message : `${about}: ${message}`;
-  return hint === undefined ? line : `${line}. ${hint}`;
+  return hint === undefined ? line : `${line}${/[.?!]$/.test(line) ? '' : '.'} ${hint}`;
 };

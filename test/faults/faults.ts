@@ -199,7 +199,7 @@ export const faults: Fault[] = [
       if (cell.moment.step !== 'inspect') return;
       const { failure } = report;
       const { ec2 } = cell.stage;
-      assert.match(failure?.message ?? '', /what runs could not be read; .*docker ps failed/);
+      assert.match(failure?.message ?? '', /what runs could not be read: .*docker ps failed/);
       // Nothing was begun on this host, so what it stopped itself is its own affair.
       await ec2.sh('docker start $(docker ps -aq --filter label=com.docker.compose.service=ticker)');
     },
