@@ -7,6 +7,7 @@ import { withoutColumns } from '../src/domain/diagnosis/columns.ts';
 import { composeFacts } from '../src/domain/diagnosis/compose-config.ts';
 import { parseListeners, parsePublishers } from '../src/domain/diagnosis/listeners.ts';
 import type { DatabaseCheck, Seen, SeenRule } from '../src/domain/diagnosis/seen.ts';
+import { namesIn } from '../src/domain/diagnosis/words.ts';
 import { missingVariables } from '../src/domain/env-file.ts';
 import { ruleLabel } from '../src/domain/health-rules.ts';
 import { cleanTerminal } from '../src/domain/redaction.ts';
@@ -65,14 +66,14 @@ function composeOf({ runtime }: TargetConfig): string | undefined {
 const containersOf = (now: Observation | DeployError) =>
   now instanceof DeployError || now.state.runtime.kind !== 'compose' ? [] : now.state.runtime.containers;
 
-type Observed = Pick<Seen, 'head' | 'manualChanges' | 'unread' | 'services' | 'rules'>;
+type Observed = Pick<Seen, 'head' | 'manualChanges' | 'unread' | 'services' | 'named' | 'rules'>;
 
 /** Restarts count whenever they were: there is no deploy whose snapshot would excuse them. */
 const noReference: RuntimeSnapshot = { kind: 'compose', project: '', containers: [], images: [] };
 
 function observed(target: TargetConfig, now: Observation | DeployError): Observed {
   if (now instanceof DeployError) {
-    return { head: '', manualChanges: [], unread: { why: now.message }, services: [], rules: [] };
+    return { head: '', manualChanges: [], unread: { why: now.message }, services: [], named: [], rules: [] };
   }
   const { head, manualChanges, state, rules } = now;
   const { unread, problem } = state;
@@ -89,6 +90,7 @@ function observed(target: TargetConfig, now: Observation | DeployError): Observe
       ? { unread: { command: `${composeOf(target)} config --quiet`, why: problem } }
       : {}),
     services: runtimeFor(target.runtime).judge(state, { reference: noReference, images: [] }),
+    named: state.runtime.kind === 'commands' ? namesIn(state.runtime.status) : [],
     rules: rules.map((view): SeenRule => ({ ...view, ...(asked.get(view.rule) ?? { url: '', from: 'host' }) })),
   };
 }

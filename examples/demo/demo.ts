@@ -135,7 +135,7 @@ async function play(): Promise<void> {
   await bad.done;
   const said = (what: RegExp) => what.test(bad.output());
   await claim(bad, 1, second, [
-    ['the report says which failure it is, and of what', said(/✗ Health check fails/)],
+    ['the report says which failure it is, and of what', said(/✗ Health check fails.*market-updater/)],
     ['what shows it', said(/\$ dbc health production\n/)],
     ['and what to do', said(/What to do: /)],
   ]);

@@ -41,7 +41,7 @@ function plainPresenter(terminal: Terminal, { link }: PresenterOptions): Present
       if (!before) terminal.note(...plainHead(view, link));
       const line = running.at(-1)?.line ?? '';
       // A step that takes long says what it is at, and a log of it is not flooded.
-      if (line !== told && Date.now() - toldAt > stillMs) {
+      if (line !== '' && line !== told && Date.now() - toldAt > stillMs) {
         terminal.note(`   … ${line}`);
         told = line;
         toldAt = Date.now();

@@ -125,7 +125,7 @@ describe('a watched application on a real host', function () {
     const { stdout: releases } = await dbc('releases', target);
     assert.match(
       releases,
-      new RegExp(`Last drill: .* back to ${good.slice(0, 7)} in \\d+s, forward to ${next.slice(0, 7)} in \\d+s`),
+      new RegExp(`Last drill: .* back to ${good.slice(0, 7)} in [\\d.]+s, forward to ${next.slice(0, 7)} in [\\d.]+s`),
     );
   });
 

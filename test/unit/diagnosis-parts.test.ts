@@ -151,7 +151,7 @@ describe('the facts of a compose file', () => {
   });
 
   it('lead from a health rule to its service: by words that only one service has, else by the port', () => {
-    const of = (name: string, url = 'http://localhost:8002/x') => serviceOfRule({ rule: name, url }, facts);
+    const of = (name: string, url = 'http://localhost:8002/x') => serviceOfRule({ rule: name, url }, facts.services);
     assert.equal(of('system: api answers'), 'api');
     assert.equal(of('system: trade system'), 'api');
     assert.equal(of('public: answers', 'https://dashboard.example.com'), undefined);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { ServiceView } from '../../src/contracts/deploy.ts';
 import type { Diagnosis } from '../../src/contracts/diagnosis.ts';
 import type { Seen, SeenRule } from '../../src/domain/diagnosis/seen.ts';
+import { namesIn } from '../../src/domain/diagnosis/words.ts';
 import { diagnose } from '../../src/domain/diagnosis.ts';
 
 const sha = (letter: string): string => letter.repeat(40);
@@ -30,6 +31,7 @@ function seen(more: Partial<Seen> = {}): Seen {
     head: sha('a'),
     manualChanges: [],
     services: ['backend-aws', 'db', 'frontend', 'market-updater-aws'].map(well),
+    named: [],
     facts: {
       services: [
         { service: 'backend-aws', image: '', dependsOn: ['db'], published: [8002], staysUp: true },
@@ -337,6 +339,25 @@ describe('a diagnosis', () => {
     assert.ok(Buffer.byteLength(first?.output ?? '') <= 2048);
     assert.match(first?.output ?? '', /^line \d+\n[\s\S]*line 499$/);
     assert.ok(evidence.every(({ output }) => output !== ''));
+  });
+
+  it('names the service that a status command of the target tells of, with its own part of the log', () => {
+    const status = 'all services run\nbackend              running  pid 7\nmarket-updater       running  pid 8\n';
+    const { compose: _, ...commands } = seen({
+      outputs: {},
+      services: [{ service: 'status', state: 'running', healthy: true }],
+      facts: { services: [] },
+      named: namesIn(status),
+      databaseChecks: [],
+      logs: { status: 'backend | listening\nmarket-updater | the feed lags\n' },
+      rules: [{ ...rule('system: market updater', false), url: 'http://localhost:8002/x', from: 'host' }],
+    });
+    const diagnosis = diagnose(commands);
+    assert.deepEqual([diagnosis?.mode, diagnosis?.service], ['health-check-fails', 'market-updater']);
+    assert.deepEqual(diagnosis?.evidence[1], {
+      command: 'dbc logs production',
+      output: 'market-updater | the feed lags',
+    });
   });
 
   it('names the commands of the target where Compose does not run the services', () => {

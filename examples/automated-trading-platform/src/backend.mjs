@@ -8,7 +8,7 @@ import { release } from './release.mjs';
 import { send, telegramHealth } from './telegram.mjs';
 import { variant } from './variant.mjs';
 
-serve('backend', Number(process.env.BACKEND_PORT ?? 8002), {
+serve('backend', Number(process.env.BACKEND_PORT ?? 8002), '/api/health', {
   // Alive, whatever the rest does: a database that is away is no reason to restart the backend.
   'GET /api/health': async () => ({ json: { status: 'ok', ...release, uptime_seconds: Math.round(process.uptime()) } }),
   'GET /api/health/system': system,

@@ -10,7 +10,7 @@ if (variant === 'service-exits') {
 
 const backend = process.env.BACKEND_URL ?? `http://127.0.0.1:${process.env.BACKEND_PORT ?? 8002}`;
 
-serve('frontend', Number(process.env.FRONTEND_PORT ?? 3000), {
+serve('frontend', Number(process.env.FRONTEND_PORT ?? 3000), '/healthz', {
   'GET /': async () => ({ html: page(await health()) }),
   'GET /healthz': async () => ({ json: { status: 'ok', ...release } }),
 });

@@ -4,8 +4,11 @@ import { ready } from './release.mjs';
 
 const BODY_LIMIT = 10_000;
 
-/** `routes`: `'GET /path'` → async (request) => { status?, json } or { status?, html } */
-export function serve(name, port, routes) {
+/**
+ * `routes`: `'GET /path'` → async (request) => { status?, json } or { status?, html }. `proof` is the path that the service
+ * asks itself for every second, by its port: the health check looks at when that last worked.
+ */
+export function serve(name, port, proof, routes) {
   const server = createServer(async (request, response) => {
     const path = new URL(request.url ?? '/', 'http://localhost').pathname;
     // HEAD is answered as GET without the body: it is what `curl -I` asks.
@@ -28,7 +31,18 @@ export function serve(name, port, routes) {
   server.listen(port, () => {
     console.log(`${name}: listening on port ${port}`);
     ready();
+    setInterval(() => prove(`http://127.0.0.1:${port}${proof}`), 1000);
   });
+}
+
+async function prove(url) {
+  try {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(2000) });
+    await answer.body?.cancel();
+    if (answer.ok) ready();
+  } catch {
+    // What was last proven grows old, which says it.
+  }
 }
 
 export async function readJson(request) {

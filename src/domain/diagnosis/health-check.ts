@@ -10,7 +10,8 @@ export function healthCheckFails(seen: Seen): Found | undefined {
   const failed = rules.filter(({ passed }) => !passed);
   const [first, ...others] = failed;
   if (first === undefined) return undefined;
-  const service = serviceOfRule(first, seen.facts);
+  const named = seen.named.map((each) => ({ service: each, published: [] }));
+  const service = serviceOfRule(first, [...seen.facts.services, ...named]);
   const also = others.length > 0 ? `; failing too: ${others.map(({ rule }) => rule).join(', ')}` : '';
   // Where the host's own view is fine it is not the services.
   const outside = failed.every(({ from }) => from === 'worker') && rules.some(({ from }) => from === 'host');

@@ -1,4 +1,4 @@
-import type { ComposeFacts } from './compose-config.ts';
+import type { ServiceFacts } from './compose-config.ts';
 
 /**
  * The service that a health rule is about: the one whose name shares words with the rule's, words that no other
@@ -6,7 +6,7 @@ import type { ComposeFacts } from './compose-config.ts';
  */
 export function serviceOfRule(
   { rule, url }: { rule: string; url: string },
-  { services }: ComposeFacts,
+  services: readonly Pick<ServiceFacts, 'service' | 'published'>[],
 ): string | undefined {
   const asked = new Set(words(rule));
   const counted = services.map(({ service }) => ({

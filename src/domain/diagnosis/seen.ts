@@ -23,6 +23,8 @@ export interface Seen {
   unread?: { command?: string; why: string };
   services: ServiceView[];
   facts: ComposeFacts;
+  /** Services that the status command tells of in lines of their own, where it is not Compose's. */
+  named: string[];
   /** The database's service as the config names it. */
   database?: string;
   /** By service: Docker's words on why it could not start a container. */

@@ -18,9 +18,16 @@ export function stateOf({ services, startErrors, logs }: Seen, service: string):
 
 /** The end of what a service wrote. */
 export function logOf({ compose, logs, target }: Seen, service: string): Evidence | undefined {
-  const command = compose ? `${compose} logs --tail 100 ${service}` : `dbc logs ${target}`;
-  return { command, output: logs[service] ?? '' };
+  if (compose) return { command: `${compose} logs --tail 100 ${service}`, output: logs[service] ?? '' };
+  // The log of all of them, in which a line may begin with the service that wrote it.
+  const all = logs['status'] ?? '';
+  const own = all.split('\n').filter((line) => line.startsWith(`${service} `));
+  return { command: `dbc logs ${target}`, output: own.length > 0 ? own.join('\n') : all };
 }
+
+/** `market-updater   running  pid 7` tells of a service, and `all is well` of none. */
+export const namesIn = (status: string): string[] =>
+  [...status.matchAll(/^[ \t]*([A-Za-z0-9][\w.-]*)(?: {2,}|\t|: )\S/gm)].map((match) => match[1] ?? '');
 
 export const variablesOf = ({ envFile, variables }: Seen): Evidence => ({
   command: `the variables of ${envFile}, names only`,
