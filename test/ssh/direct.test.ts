@@ -31,6 +31,7 @@ describe('a reading command with --direct, while Temporal is down', function () 
     await new Promise<void>((resolve) => web.listen(0, '127.0.0.1', resolve));
     url = `http://127.0.0.1:${(web.address() as AddressInfo).port}/`;
     ({ path, head } = checkOut(host));
+    writeFileSync(join(path, '.env.aws'), 'DATABASE_URL=postgresql://me:secret@db:5432/app\n', { mode: 0o600 });
     config = join(host.dir, 'deploy.yaml');
     const rule = (from: string) => ({ name: from, url, from, expect: { passes: 'body.status == "PASS"' } });
     const { address, user, port } = host.host;
@@ -39,6 +40,7 @@ describe('a reading command with --direct, while Temporal is down', function () 
       ssh: { privateKey: { file: host.privateKeyPath }, knownHosts: host.knownHostsPath },
       repository: { path, branch: 'main' },
       commands: { start: 'true', stop: 'true', status: 'echo all services run', logs: 'echo "a line of $DBC_SERVICE"' },
+      env: { file: '.env.aws', required: ['DATABASE_URL'] },
       health: [rule('host'), rule('worker')],
     };
     const { commands: _, ...compose } = production;
@@ -60,9 +62,13 @@ describe('a reading command with --direct, while Temporal is down', function () 
     [['services', 'production'], /✓ {2}status {2}running {2}all services run/],
     [['logs', 'production', 'backend'], /^a line of backend$/m],
     [['health', 'production'], /Service status:[\s\S]*Health check/],
+    [['releases', 'production'], /No release is recorded/],
+    [['drift', 'production'], /Nothing was changed by hand/],
+    [['diagnose', 'production'], /[Nn]othing is wrong/],
+    [['env', 'check', 'production'], /✓ DATABASE_URL/],
   ];
   for (const [args, stdout] of readings) {
-    it(`answers \`dbc ${args[0]}\` with one remote command`, async () => {
+    it(`answers \`dbc ${args.slice(0, args.indexOf('production')).join(' ')}\` with one remote command`, async () => {
       const before = commands();
       const ran = await direct(...args);
       assert.equal(ran.code, 0, ran.stderr);
