@@ -2,6 +2,7 @@ import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import { formatDuration } from '../src/domain/duration.ts';
 import type { HostRun } from './host-run.ts';
 import { remoteStep } from './policies.ts';
+import { explaining } from './recover.ts';
 
 /**
  * Watches all hosts at once for as long as the target says, with the way back still open. The first host that fails ends
@@ -33,11 +34,13 @@ export async function bakeHosts(hosts: readonly HostRun[], sha: string): Promise
 async function bakeHost(run: HostRun, sha: string, bakeMs: number): Promise<void> {
   const { target, alias, snapshot, images, progress } = run;
   const summary = `${alias}: watch health for ${formatDuration(bakeMs)}`;
-  const { rules, services } = await run.step(
-    'bake',
-    () => remoteStep(target, bakeMs, summary).bake({ ...run.leased, sha, snapshot, images, bakeMs }),
-    ({ watchedMs, blips }) =>
-      `watched for ${formatDuration(watchedMs)}${blips > 0 ? `; ${blips} failing looks, too few in a row to count` : ''}`,
+  const { rules, services } = await explaining(run, sha, () =>
+    run.step(
+      'bake',
+      () => remoteStep(target, bakeMs, summary).bake({ ...run.leased, sha, snapshot, images, bakeMs }),
+      ({ watchedMs, blips }) =>
+        `watched for ${formatDuration(watchedMs)}${blips > 0 ? `; ${blips} failing looks, too few in a row to count` : ''}`,
+    ),
   );
   Object.assign(progress.host(alias), { rules, services });
 }

@@ -7,7 +7,7 @@ import { shortSha } from '../src/domain/sha.ts';
 import { runHook } from './hooks.ts';
 import type { HostRun } from './host-run.ts';
 import { remoteStep } from './policies.ts';
-import { verifyOrRecover } from './recover.ts';
+import { explaining, verifyOrRecover } from './recover.ts';
 
 /** Takes the host's lease, checks it, and keeps what it is now. */
 export async function inspectHost(run: HostRun, kind: ChangeKind, request: DeployRequest): Promise<void> {
@@ -139,12 +139,14 @@ async function buildAndStart(run: HostRun, sha: string): Promise<void> {
   await runHook(run, 'before', sha);
 
   run.arm('start');
-  await run.step('start', () =>
-    remoteStep(target, timeouts.startMs, `${alias}: ${commandsOf(run, 'start')}`).start({
-      ...run.leased,
-      sha,
-      snapshot,
-    }),
+  await explaining(run, sha, () =>
+    run.step('start', () =>
+      remoteStep(target, timeouts.startMs, `${alias}: ${commandsOf(run, 'start')}`).start({
+        ...run.leased,
+        sha,
+        snapshot,
+      }),
+    ),
   );
 
   if (target.waitMs > 0) {

@@ -97,6 +97,31 @@ async function recover(run: HostRun, sha: string, endsAt: number): Promise<Cure 
   return undefined;
 }
 
+/** What a host itself, or its release, did wrong; not a network, and not a worker. */
+const explicable = new Set<ErrorType>([
+  ErrorType.CommandFailed,
+  ErrorType.HealthCheckFailed,
+  ErrorType.DeadlineExceeded,
+]);
+
+/**
+ * Runs what no rung could cure. Where it fails, why is found out before anything is put back: what shows it goes with the
+ * failed release.
+ */
+export async function explaining<T>(run: HostRun, sha: string, doing: () => Promise<T>): Promise<T> {
+  try {
+    return await doing();
+  } catch (error) {
+    const asked = run.target.recoveryMs !== undefined && explicable.has(problemOf(error).type);
+    if (asked && !CancellationScope.current().consideredCancelled) {
+      // Who aborts it, or takes the host, meanwhile is heard of by the restore.
+      const diagnosis = await diagnose(run, sha).catch(() => undefined);
+      if (diagnosis && diagnosis.mode !== 'unknown') run.progress.host(run.alias).diagnosis = diagnosis;
+    }
+    throw error;
+  }
+}
+
 /** Without a diagnosis nobody knows what to restart. */
 async function diagnose(run: HostRun, sha: string): Promise<Diagnosis | undefined> {
   const { target, alias, snapshot, progress } = run;

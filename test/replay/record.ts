@@ -48,6 +48,7 @@ const scenarios: Record<string, Scenario> = {
       .on('verifyRestored', fails('HealthCheckFailed'), { host: 'web-2', times: 1 }),
   },
   'rolled-back-after-a-recovery': { model: recovering().on('verify', fails('HealthCheckFailed')) },
+  'rolled-back-explained': { model: recovering().on('start', fails('CommandFailed', { exit: 1 })) },
   'rolled-back-adopted': { model: leftHalfChanged().on('build', fails('CommandFailed')) },
   'rolled-back-after-a-reset': {
     model: new Model(two).on('fetch', async (call) => {

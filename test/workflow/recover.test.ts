@@ -235,3 +235,58 @@ describe('a deploy that is aborted in its recovery', () => {
     assert.deepEqual(model.ran(), [...forward, 'verify', ...back, 'releaseLease']);
   });
 });
+
+describe('a deploy that fails where nothing could cure it', () => {
+  let lab: Lab;
+  before(async () => {
+    lab = await sharedLab();
+  });
+
+  for (const [step, failure] of [
+    ['start', fails('CommandFailed', { exit: 1 })],
+    ['bake', sick],
+  ] as const) {
+    it(`in ${step} is explained before the host is put back`, async () => {
+      const model = recovering(0).on(step, failure);
+      model.target.bakeMs = 60_000;
+      const { outcome, report } = await lab.run(model);
+      assert.deepEqual([outcome, report.failure?.step], ['rolled-back', step]);
+      assert.equal(report.hosts[0]?.diagnosis?.service, 'backend');
+      assert.equal(model.ran().indexOf('diagnose'), model.ran().indexOf('retakeLease') - 1);
+      assert.deepEqual(rungsOf(model), []);
+    });
+  }
+
+  it('is not explained when a network, an abort or somebody else ended it, or nobody asked for it', async () => {
+    const cases: [Behaviour, number | undefined][] = [
+      [fails('SshUnavailable'), 120_000],
+      [aborted, 120_000],
+      [fails('LeaseLost'), 120_000],
+      [fails('CommandFailed', { exit: 1 }), undefined],
+    ];
+    for (const [behaviour, recoveryMs] of cases) {
+      const model = recovering(0).on('start', behaviour);
+      if (recoveryMs === undefined) delete model.target.recoveryMs;
+      await lab.run(model);
+      assert.ok(!model.ran().includes('diagnose'));
+    }
+  });
+
+  it('is put back all the same when it cannot be explained, and the report says why', async () => {
+    const model = recovering(0)
+      .on('start', fails('CommandFailed', { exit: 1 }))
+      .on('diagnose', fails('CommandFailed'));
+    const { outcome, report } = await lab.run(model);
+    assert.equal(outcome, 'rolled-back');
+    assert.match(report.hosts[0]?.warnings.join() ?? '', /why it is not healthy could not be found out/);
+  });
+
+  it('ends aborted when it is aborted while it is explained', async () => {
+    const model = recovering(0)
+      .on('start', fails('CommandFailed', { exit: 1 }))
+      .on('diagnose', aborted);
+    const { outcome } = await lab.run(model);
+    assert.equal(outcome, 'aborted');
+    assert.deepEqual([model.host().head, model.host().running], [oldSha, oldSha]);
+  });
+});
