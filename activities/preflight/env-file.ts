@@ -44,7 +44,7 @@ cat "$scratch/env-history"
 
 type EnvConfig = NonNullable<HostTask['target']['env']>;
 
-function access({ task, said }: Sight, file: string): Finding[] {
+function access({ task, said, thorough }: Sight, file: string): Finding[] {
   const mode = said('env-mode');
   if (mode === '') {
     return [
@@ -66,10 +66,10 @@ function access({ task, said }: Sight, file: string): Finding[] {
       warning(file, `everybody on the host can read it (mode ${mode})`, `\`chmod 600 ${file}\` keeps it to us.`),
     );
   }
-  return [...findings, ...inGit(file, said)];
+  return [...findings, ...inGit(file, said, thorough)];
 }
 
-function inGit(file: string, said: Sight['said']): Finding[] {
+function inGit(file: string, said: Sight['said'], thorough: boolean): Finding[] {
   const rotate = `Its values are known to everybody who has the repository: change them. \`git filter-repo --invert-paths --path ${file}\` takes it out of the history.`;
   if (said('env-tracked') !== '') {
     return [
@@ -81,7 +81,18 @@ function inGit(file: string, said: Sight['said']): Finding[] {
     ];
   }
   const commit = /^[0-9a-f]{40,64}$/.exec(said('env-history'))?.[0];
-  if (commit === undefined) return [];
+  if (commit === undefined) {
+    // A deploy does not wait for it; who asks for everything is told.
+    return thorough && said('env-history') === 'unknown'
+      ? [
+          warning(
+            file,
+            `whether ${file} was ever in git could not be found out within ${historySeconds.thorough} s`,
+            `\`git log --all --full-history -- ${file}\` tells, given time.`,
+          ),
+        ]
+      : [];
+  }
   return [warning(file, `${file} was in git once, last changed by ${commit.slice(0, 7)}`, rotate)];
 }
 

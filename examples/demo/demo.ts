@@ -137,7 +137,7 @@ async function play(): Promise<void> {
   await claim(bad, 1, second, [
     ['the report says which failure it is, and of what', said(/✗ Health check fails.*market-updater/)],
     ['what shows it', said(/\$ dbc health production\n/)],
-    ['and what to do', said(/What to do: /)],
+    ['and what to do', said(/✗ Health check fails[\s\S]*What to do: Correct the cause/)],
   ]);
 
   act(4, 'an abort in the middle of the build');

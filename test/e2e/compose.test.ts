@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { WorkflowType } from '../../src/contracts/temporal.ts';
 import { askDirectly } from '../../worker/direct.ts';
-import { builds, starts } from '../lab/compose-commands.ts';
+import { builds, composePull, runs, starts } from '../lab/compose-commands.ts';
 import { needs } from '../lab/needs.ts';
 import { assertNoOverlap } from '../lab/trace-lines.ts';
 import { until } from '../lab/until.ts';
 import { startWorkerProcess } from '../lab/worker-process.ts';
+import { dbc } from '../unit/dbc-process.ts';
 import { type Evidence, evidence } from './evidence.ts';
 import { reportOf, type Stage, startStage, target, untilStep } from './stage.ts';
 
@@ -64,6 +65,11 @@ describe('a Compose application on a real host', function () {
     assert.equal(report.commit, good);
     await assertRuns(good);
     assert.deepEqual([builds(stage.ec2), starts(stage.ec2)], [1, 1]);
+    assert.equal(
+      runs(stage.ec2, new RegExp(`^${composePull}`)),
+      1,
+      'images that no Dockerfile builds are pulled if missing',
+    );
   });
 
   it('recreates nothing when the commit runs already', async () => {
@@ -87,6 +93,22 @@ describe('a Compose application on a real host', function () {
     assert.deepEqual(await ask(), { ...fine, unhealthy: ['market-updater-aws'] });
     await stage.ec2.docker('start', updater);
     await until(async () => (await ask()).unhealthy?.length === 0, { timeoutMs: 30_000, what: 'it is healthy again' });
+  });
+
+  it('answers the quick reference of the playbook: services, logs of one of them, and the git state', async () => {
+    const ask = async (...args: string[]) => {
+      const { code, stdout, stderr } = await dbc([...args, '--direct', '--config', stage.configPath]);
+      assert.equal(code, 0, stderr);
+      return stdout;
+    };
+    const services = await ask('services', target);
+    for (const service of ['backend-aws', 'db', 'frontend', 'market-updater-aws']) {
+      assert.match(services, new RegExp(`✓ {2}${service} +running \\(healthy\\)`));
+    }
+    assert.match(await ask('logs', target, 'backend-aws', '--tail', '100'), /backend: listening on port 8002/);
+    const state = await ask('git-state', target);
+    assert.ok(state.includes(`HEAD:      ${good.slice(0, 7)} (${good})`), state);
+    assert.match(state, /Branch: +main/);
   });
 
   it('puts the old release back when the new one is not healthy', async () => {

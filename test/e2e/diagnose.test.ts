@@ -177,6 +177,7 @@ describe('dbc diagnose', function () {
     for (const diagnosis of [visible, hidden, asRoot]) {
       assert.deepEqual([diagnosis.mode, diagnosis.service], ['port-conflict', 'backend-aws']);
       assert.match(diagnosis.finding, /port 8002/);
+      assert.match(diagnosis.next, /^Stop what holds it .* or change the port in the compose file/);
       assert.match(evidenceIn(diagnosis), /ss -lntp \| grep :8002\nLISTEN .*:8002 [\s\S]*address already in use/);
     }
     assert.match(visible.finding, new RegExp(`node \\(pid ${own}\\)`));

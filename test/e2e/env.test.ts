@@ -106,6 +106,17 @@ describe('dbc env set, on a real host', function () {
     assert.equal(code, 0, stdout);
   });
 
+  it('keeps Telegram off when its token is taken out, which is a warning and no error', async () => {
+    const { code, stdout } = await dbc(
+      ['env', 'set', target, 'TELEGRAM_BOT_TOKEN', '--unset', '--restart', 'backend-aws'],
+      env,
+    );
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, /Warning: web-1: TELEGRAM_BOT_TOKEN is not set, which is required when/);
+    assert.doesNotMatch(await envFile(), /TELEGRAM_BOT_TOKEN/);
+    assert.deepEqual(await telegramHealth(), { status: 'FAIL', enabled: false, chat_id_set: true, last_send_ok: null });
+  });
+
   it('turns Telegram off again, with the health that the playbook expects', async () => {
     const { code, stderr } = await set(['RUN_TELEGRAM', '--restart', 'backend-aws'], '0\n');
     assert.equal(code, 0, stderr);
@@ -113,6 +124,16 @@ describe('dbc env set, on a real host', function () {
     assert.deepEqual(await telegramHealth(), expected);
     assert.equal(messages.length, 1);
     assert.match(await envFile(), /^RUN_TELEGRAM=0$/m);
+  });
+
+  it('turns Telegram off by taking the variable out, too', async () => {
+    const { code, stdout } = await dbc(
+      ['env', 'set', target, 'RUN_TELEGRAM', '--unset', '--restart', 'backend-aws'],
+      env,
+    );
+    assert.equal(code, 0, stdout);
+    assert.doesNotMatch(await envFile(), /^RUN_TELEGRAM/m);
+    assert.deepEqual(await telegramHealth(), { status: 'FAIL', enabled: false, chat_id_set: true, last_send_ok: null });
   });
 
   it('puts the old file back byte for byte when the new value breaks the application', async () => {

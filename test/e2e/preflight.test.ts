@@ -111,6 +111,10 @@ describe('the preflight on a real host', function () {
       const faults = findings.filter(({ level }) => level !== 'ok').map(({ level, about }) => `${level} ${about}`);
       assert.ok(faults.includes('error remote origin'), faults.join());
       assert.ok(faults.includes('warning uncommitted files'), faults.join());
+      assert.ok(
+        findings.some(({ message }) => /everybody on the host can read it \(mode 644\)/.test(message)),
+        faults.join(),
+      );
       assert.ok(!told.includes('elsewhere'), 'a value was shown');
       assert.deepEqual(await evidence(stage), before);
       const { stdout } = await cli('doctor', 'production');

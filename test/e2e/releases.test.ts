@@ -15,8 +15,9 @@ const project = 'automated-trading-platform';
 /** Each hook writes down what it is told, and which commit is checked out. */
 const hooks = ['before', 'after', 'beforeRollback'].map((name) => {
   const line = `echo "$DBC_HOOK to $DBC_COMMIT from $DBC_PREVIOUS in $(git rev-parse HEAD) of $COMPOSE_PROJECT_NAME"`;
-  const refuse = name === 'after' ? '\n          [ ! -e /home/ubuntu/refuse ]' : '';
-  return `      ${name}:\n        timeout: 20s\n        run: |\n          ${line} >>/home/ubuntu/hooks${refuse}\n`;
+  const more =
+    { before: '[ ! -e /home/ubuntu/linger ] || sleep 98', after: '[ ! -e /home/ubuntu/refuse ]' }[name] ?? 'true';
+  return `      ${name}:\n        timeout: 8s\n        run: |\n          ${line} >>/home/ubuntu/hooks\n          ${more}\n`;
 });
 
 describe('releases on a real host', function () {
@@ -29,7 +30,7 @@ describe('releases on a real host', function () {
 
   before(async () => {
     stage = await startStage();
-    appendFileSync(stage.configPath, `    hooks:\n${hooks.join('')}`);
+    appendFileSync(stage.configPath, `    retain: { releases: 2 }\n    hooks:\n${hooks.join('')}`);
     first = stage.origin.first;
   });
   after(() => stage?.down());
@@ -179,5 +180,38 @@ describe('releases on a real host', function () {
     assert.equal(await stage.onHost(`tail -n 1 ${repository}/README.md`), '# hotfix');
     await stage.onHost(`git -C ${repository} checkout --quiet HEAD -- README.md && ${saved?.commands.file}`);
     assert.equal(await stage.onHost(`tail -n 1 ${repository}/README.md`), '# hotfix');
+    await stage.onHost(`git -C ${repository} checkout --quiet HEAD -- README.md`);
+  });
+
+  it('keep the images of the last two of them, and of no deploy that failed', async () => {
+    const fourth = await stage.origin.commit('good', '4');
+    await succeeded({});
+    const tags = (await stage.ec2.docker('image', 'ls', '--format', '{{.Tag}}', `deploy-by-commit/${project}`)).split(
+      '\n',
+    );
+    const kept = new Set(tags.map((tag) => tag.slice(-12)));
+    assert.deepEqual(kept, new Set([second.slice(0, 12), fourth.slice(0, 12)]), tags.join());
+    const dangling = await stage.ec2.docker(
+      'image',
+      'ls',
+      '--quiet',
+      '--filter',
+      'dangling=true',
+      '--filter',
+      `label=com.docker.compose.project=${project}`,
+    );
+    assert.equal(dangling, '');
+  });
+
+  it('are put back when a hook takes longer than it may', async () => {
+    await stage.origin.commit('good', '5');
+    await stage.onHost('touch linger');
+    const report = await stage.run();
+    await stage.onHost('rm linger');
+    assert.deepEqual(
+      [report.outcome, report.failure?.type, report.failure?.step],
+      ['rolled-back', 'DeadlineExceeded', 'before'],
+    );
+    assert.equal(await stage.onHost('pgrep -f "sleep 98" || true'), '', 'its command has ended');
   });
 });

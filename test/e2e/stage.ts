@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import { parse } from 'yaml';
 import type { DeployReport, DeployRequest, DeployView } from '../../src/contracts/deploy.ts';
 import { deployWorkflowId, taskQueue, WorkflowType } from '../../src/contracts/temporal.ts';
 import { type Ec2Host, startEc2Host } from '../lab/ec2-host.ts';
@@ -77,12 +78,10 @@ export async function startStage(workerEnv: Record<string, string> = {}): Promis
   return stage;
 }
 
-/** All that the playbook requires, which the example's own config lists. */
-const required = [
-  ...['POSTGRES_DB', 'POSTGRES_USER', 'POSTGRES_PASSWORD', 'DATABASE_URL', 'API_BASE_URL', 'FRONTEND_URL'],
-  ...['NEXT_PUBLIC_API_URL', 'EXCHANGE_CUSTOM_API_KEY', 'EXCHANGE_CUSTOM_API_SECRET', 'EXCHANGE_CUSTOM_BASE_URL'],
-  ...['USE_CRYPTO_PROXY', 'LIVE_TRADING', 'ADMIN_ACTIONS_KEY', 'DIAGNOSTICS_API_KEY'],
-];
+/** What the example's own config demands of the env file and of the application. */
+const example = parse(
+  readFileSync(new URL('../../examples/automated-trading-platform/deploy.yaml', import.meta.url), 'utf8'),
+).targets.production;
 
 const config = ({ host, privateKeyPath, knownHostsPath }: Ec2Host): string => `targets:
   ${target}:
@@ -90,9 +89,7 @@ const config = ({ host, privateKeyPath, knownHostsPath }: Ec2Host): string => `t
     ssh: { privateKey: { file: ${privateKeyPath} }, knownHosts: ${knownHostsPath} }
     repository: { path: ${path}, branch: main }
     compose: { profile: aws }
-    env:
-      file: .env.aws
-      required: [${required.join(', ')}]
+    env: ${JSON.stringify(example.env)}
     wait: 1s
     verify: { deadline: 20s, interval: 500ms, passes: 3 }
     recovery: 0
@@ -100,12 +97,7 @@ const config = ({ host, privateKeyPath, knownHostsPath }: Ec2Host): string => `t
     health:
       - name: system
         url: http://localhost:8002/api/health/system
-        expect:
-          market updater: body.market_updater.status == "PASS" && body.market_updater.last_heartbeat_age_minutes < 5
-          market data: body.market_data.stale_symbols == 0 && body.market_data.max_age_minutes < 5
-          trade system: body.trade_system.last_check_ok
-          telegram: body.telegram.status == "PASS" || !body.telegram.enabled
-          this commit: body.commit == commit
+        expect: ${JSON.stringify(example.health[0].expect)}
       - name: frontend
         from: worker
         url: http://${host.address}:3000

@@ -2,6 +2,7 @@
 import type { Trace } from './trace.ts';
 
 export const composeBuild = 'docker compose .* build$';
+export const composePull = 'docker compose .* pull --quiet --ignore-buildable --policy missing$';
 export const composeUp = 'docker compose .* up -d --remove-orphans --no-build$';
 /** Of a restore. */
 export const composeUpAgain = 'docker compose .* up -d --no-build --remove-orphans$';

@@ -197,6 +197,13 @@ describe('the preflight', () => {
     }
   });
 
+  it('says of an env file whose history is too long to look through that it was not, to who asks for everything', () => {
+    const seen = { target: { env: { file: '.env.aws', required: [], requiredWhen: [] } }, env: 'A=1\n' };
+    const lines = { 'env-mode': '600', 'env-history': 'unknown' };
+    assert.match(one({ ...seen, lines, thorough: true }), /^warning: .*ever in git.*not be found out within 5 s/);
+    assert.deepEqual(faults({ ...seen, lines }), []);
+  });
+
   describe('of the ports', () => {
     const config = {
       services: { api: { ports: [{ published: '8002', protocol: 'tcp' }] }, web: { ports: [{ published: '3000' }] } },

@@ -32,6 +32,18 @@ describe('the bake', () => {
     assert.equal(steps.find(({ step }) => step === 'bake')?.note, 'watched for 10m');
   });
 
+  it('takes as many events, however long it is', async () => {
+    const events: (number | undefined)[] = [];
+    for (const ms of [60_000, bakeMs]) {
+      const model = baking();
+      model.target.bakeMs = ms;
+      const handle = await lab.start(model);
+      await handle.result();
+      events.push((await handle.fetchHistory()).events?.length);
+    }
+    assert.equal(events[0], events[1]);
+  });
+
   it('is no step of a target that has none', async () => {
     const model = new Model();
     const { report } = await lab.run(model);
