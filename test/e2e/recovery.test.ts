@@ -90,6 +90,21 @@ describe('a release that is not healthy at first', function () {
     assert.match(await stage.onHost(`git -C ${repository} show ${ref}:README.md`), /# hotfix$/);
   });
 
+  it('is deployed when its service is made anew, where a restart has not cured it', async () => {
+    const broken = `docker exec ${container('frontend')} sh -c 'echo "process.exit(1)" >src/frontend.mjs'`;
+    const { report, host } = await deployDisturbedBy(`${broken} && docker restart --time 1 ${container('frontend')}`);
+    assert.equal(report.outcome, 'succeeded', JSON.stringify(report.failure));
+    assert.deepEqual([host.diagnosis?.mode, host.diagnosis?.service], ['services-wont-start', 'frontend']);
+    assert.deepEqual(
+      host.recovery?.map(({ what, cured }) => [what, cured]),
+      [
+        ['restart of frontend', false],
+        ['recreation of frontend', true],
+      ],
+    );
+    assert.deepEqual(helped(), ['restart frontend', 'up -d --no-build --no-deps --force-recreate frontend']);
+  });
+
   it('is deployed when its database is restarted, and the backend not before that is healthy', async () => {
     const backend = stage.ec2.gates.hold('docker compose .* restart backend-aws');
     const deploy = deployDisturbedBy(`docker stop ${container('backend-aws')} ${container('db')}`);
@@ -105,6 +120,18 @@ describe('a release that is not healthy at first', function () {
     assert.match(host.recovery?.[0]?.what ?? '', /^restart of db, then of backend-aws/);
     // On a busy machine the backend may need longer than that rung's share of the time.
     assert.ok(host.recovery?.some(({ cured }) => cured));
+  });
+
+  it('is put back when its services do not start, and the reason was found out before', async () => {
+    await stage.origin.commit('database-down');
+    const report = await stage.run();
+    const [host] = report.hosts;
+    assert.deepEqual([report.outcome, report.failure?.step], ['rolled-back', 'start']);
+    const { mode, service, next, evidence: shown = [] } = host?.diagnosis ?? {};
+    assert.deepEqual([mode, service], ['database-connection', 'db'], JSON.stringify(host?.diagnosis));
+    assert.match(next ?? '', /dbc deploy production/);
+    assert.match(JSON.stringify(shown), /max_connections/);
+    assert.deepEqual(helped(), []);
   });
 
   it('is put back when no rung cures it, with the reason in the report', async () => {

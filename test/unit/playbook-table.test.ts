@@ -1,4 +1,4 @@
-/** docs/playbook.md promises a command or step, and a test on real parts, for every item of the playbook. */
+/** docs/playbook.md promises, for every item of the playbook, what does it and a test of it on real parts. */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ const rows: Row[] = readFileSync(join(docs, 'playbook.md'), 'utf8')
     return { cells, tests: links.map(([, name = '', file = '']) => ({ file, name })) };
   });
 
-/** Where real OpenSSH, git, Docker Compose and Temporal are at work. */
+/** Where the real parts are at work: on whole hosts, or at least the shell, git and the host program. */
 const onRealParts = /^test\/(e2e|ssh|faults)\//;
 
 describe('the table of the playbook', () => {
