@@ -163,7 +163,9 @@ function faults({ target }: LeasedTask, text: string, wanted: 'error' | 'warning
     ...missingVariables(values, target.env)
       .filter(({ level }) => level === wanted)
       .map(({ message }) => message),
-    ...(wanted === 'error' ? databaseUrlProblems(values).map(({ message }) => message) : []),
+    ...databaseUrlProblems(values)
+      .filter(({ level }) => level === wanted)
+      .map(({ message }) => message),
   ];
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HostTask } from '../src/contracts/activities.ts';
-import type { LeaseState } from '../src/contracts/host.ts';
+import type { LeaseState, Release, RuntimeSnapshot } from '../src/contracts/host.ts';
 import type { HostCheck } from '../src/contracts/monitor.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import { compare } from './drift.ts';
@@ -24,18 +24,27 @@ export async function checkHost(deps: Deps, task: HostTask, run: Run): Promise<H
     reference ??= now.state.runtime;
     const busy = await changing(deps, task, lease);
     if (busy !== undefined) return { faults: [], drift: [], busy };
-    const { faults } = judge(now, runtime.judge(now.state, { reference, images: [] }), [], () => false);
+    const services = runtime.judge(now.state, { reference, images: imagesThatRun(release, now.state.runtime) });
+    const { faults } = judge(now, services, [], () => false);
     run.say(faults[0] ?? 'all checks passed');
     if (faults.length === 0 || look >= verify.passes) {
       return {
         faults,
         drift: drift.findings.map(({ what }) => what),
-        ...(release === undefined ? {} : { release: { sha: release.sha, actor: release.actor } }),
+        ...(release === undefined
+          ? {}
+          : { release: { sha: release.sha, deploy: release.deploy, actor: release.actor } }),
       };
     }
     await sleep(verify.intervalMs, undefined, { signal: run.signal });
   }
 }
+
+/** Not what the images' names mean by now: that is drift, and says nothing of how well the services are. */
+const imagesThatRun = (release: Release | undefined, runtime: RuntimeSnapshot): Release['images'] =>
+  release?.images.length || runtime.kind !== 'compose'
+    ? (release?.images ?? [])
+    : runtime.containers.map(({ service, name, imageId }) => ({ service, name, id: imageId }));
 
 /** A deploy that holds the lease and lives; the one that asks is none of them. */
 async function changing({ askHolder }: Deps, { deploy }: HostTask, lease: LeaseState): Promise<string | undefined> {

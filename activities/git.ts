@@ -294,7 +294,8 @@ if [ -f "$own/restored" ]; then
   keep_meanwhile ${quote(`refs/dbc/saved/${snapshot.deploy}`)}
   rm "$own/restored"
 elif ! [ -f "$own/meanwhile" ]; then
-  if head_is "$failed"; then keep_meanwhile; else finish_checkout; fi
+  # A drill's way forward begins on one host while the others are still on its way back.
+  if head_is "$failed" || head_is "$(cat "$own/target" 2>/dev/null)"; then keep_meanwhile; else finish_checkout; fi
 fi
 note meanwhile done
 echo "Checking out $sha"

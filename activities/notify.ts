@@ -25,7 +25,7 @@ export async function notify({ env }: Pick<Deps, 'env'>, input: NotifyInput): Pr
   const secret = (name: string): string => {
     const value = env[name]?.trim();
     if (!value) throw new NotTold(`${name} is not set in the worker's environment`, { permanent: true });
-    used.push(value);
+    used.push(value, ...partsOf(value));
     return value;
   };
   const context = { message, secret, signal, delivery: `${runId}/${info.activityId}` };
@@ -37,6 +37,13 @@ export async function notify({ env }: Pick<Deps, 'env'>, input: NotifyInput): Pr
     throw error instanceof NotTold ? error.toFailure(createRedactor(used)) : error;
   }
 }
+
+/** Of a webhook's URL, receivers like to quote the path only. */
+const partsOf = (value: string): string[] => {
+  if (!URL.canParse(value)) return [];
+  const { pathname, search } = new URL(value);
+  return [pathname, search, ...pathname.split('/')].filter((part) => part.length > 5);
+};
 
 /** For `dbc doctor`: channels that cannot be told, with the names of the variables that are missing. */
 export const unsetSecrets = ({ notify: channels = [] }: TargetConfig, env: NodeJS.ProcessEnv): string[] =>

@@ -38,6 +38,7 @@ export async function giveLeaseBack(run: HostRun, ending: Ending): Promise<boole
       closeSnapshots: run.settled,
       ...(quarantine ? { quarantine } : {}),
       ...(ending.outcome === 'succeeded' && commit && !run.leg ? { clearQuarantine: commit } : {}),
+      ...(ending.outcome === 'succeeded' && progress.view.kind === 'env' ? { acceptEnv: true } : {}),
     });
     if (released?.ended) run.ended();
     // Without a result in histories from before there was one.

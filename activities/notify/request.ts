@@ -20,20 +20,29 @@ export class NotTold extends Error {
   /** Another attempt would end the same way. */
   readonly #permanent: boolean;
   readonly #retryAfterMs: number | undefined;
+  /** The receiver's own words, which may quote a secret. */
+  readonly #said: string;
 
   constructor(
     message: string,
-    { permanent = false, retryAfterMs }: { permanent?: boolean; retryAfterMs?: number | undefined } = {},
+    {
+      permanent = false,
+      retryAfterMs,
+      said = '',
+    }: { permanent?: boolean; retryAfterMs?: number | undefined; said?: string } = {},
   ) {
     super(message);
     this.#permanent = permanent;
     this.#retryAfterMs = retryAfterMs;
+    this.#said = said;
   }
 
   toFailure(redact: (text: string) => string): ApplicationFailure {
+    // Redacted before it is cut: a part of a secret is not known for one.
+    const said = redact(this.#said).slice(0, 120);
     const failure = ApplicationFailure.create({
       type: 'NotificationFailed',
-      message: redact(this.message),
+      message: redact(this.message) + (said ? `: ${said}` : ''),
       nonRetryable: this.#permanent,
       ...(this.#retryAfterMs === undefined ? {} : { nextRetryDelay: this.#retryAfterMs }),
     });
@@ -90,8 +99,8 @@ function refused({ status, headers }: Response, answer: string): NotTold {
   const retryAfterMs = waitOf(headers);
   // GitHub answers 403 when it is asked too often.
   const again = status === 429 || status >= 500 || (status === 403 && retryAfterMs !== undefined);
-  const said = answer.replace(/\s+/g, ' ').trim().slice(0, 120);
-  return new NotTold(`it answered ${status}${said ? `: ${said}` : ''}`, { permanent: !again, retryAfterMs });
+  const said = answer.replace(/\s+/g, ' ').trim();
+  return new NotTold(`it answered ${status}`, { permanent: !again, retryAfterMs, said });
 }
 
 /** Retry-After in milliseconds, which may be seconds or a date. */

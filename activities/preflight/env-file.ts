@@ -117,6 +117,11 @@ function contents({ env, task }: Sight, config: EnvConfig): Finding[] {
         hint: /^\w+$/.test(name) ? `Set ${name} ${on}.` : 'Correct the condition in the config.',
       }),
     ),
-    ...databaseUrlProblems(env.values).map(({ message, hint }) => error(config.file, message, hint)),
+    ...databaseUrlProblems(env.values).map(({ level, message, hint }) => ({
+      level,
+      about: config.file,
+      message,
+      hint,
+    })),
   ];
 }

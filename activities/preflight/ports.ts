@@ -43,10 +43,7 @@ function composePorts(sight: Sight): Finding[] {
     ...published,
     ...localPorts(sight).filter(({ port }) => !published.some((each) => each.port === port)),
   ];
-  return judged(sight, wanted, (listener) => {
-    const ours = held.some((port) => collide(listener, port));
-    return ours || (onHostsNetwork && listener.process === undefined);
-  });
+  return judged(sight, wanted, (listener) => onHostsNetwork || held.some((port) => collide(listener, port)));
 }
 
 /** While the service runs, the ports are its own, as far as anybody can tell; so this is only told when it is asked for. */
@@ -66,7 +63,8 @@ function judged(sight: Sight, wanted: Wanted[], isOurs: (listener: Listener) => 
     const holders = listeners.filter((listener) => collide(listener, port));
     const other = holders.find((listener) => !isOurs(listener));
     if (other === undefined) return ok(about, holders.length > 0 ? 'held by our own services' : 'free');
-    const holder = other.process ?? containerWith(sight, port) ?? 'unknown (needs root)';
+    const container = containerWith(sight, port);
+    const holder = other.process ?? (container && `the container ${container}`) ?? 'unknown (needs root)';
     return error(
       about,
       `expected it free for ${port.by}, found it held by another process: ${holder}`,
@@ -98,7 +96,7 @@ function containerWith({ allSaid }: Sight, wanted: PublishedPort): string | unde
     const [name = ''] = line.split(' ', 1);
     const held = portsOfColumn(line.slice(name.length + 1));
     if (held.some(({ protocol, port }) => protocol === wanted.protocol && port === wanted.port)) {
-      return `the container ${name}`;
+      return name;
     }
   }
   return undefined;

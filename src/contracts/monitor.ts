@@ -8,7 +8,7 @@ export interface HostCheck {
   /** In what the host differs from its last release; empty: in nothing. */
   drift: string[];
   /** The last release that is recorded there. */
-  release?: { sha: string; actor: string };
+  release?: { sha: string; deploy?: string; actor: string };
   /** Who is changing the host right now: then nothing was judged. */
   busy?: string;
 }
@@ -23,6 +23,8 @@ export interface HostState {
   /** Why it is not healthy, or could not be looked at. */
   why: string[];
   drift: string[];
+  /** The deploy that its last release is of. */
+  deploy?: string;
 }
 
 export interface MonitorRequest {

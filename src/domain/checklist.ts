@@ -22,10 +22,9 @@ export function checklist(view: DeployView): string {
     lines.push('', `Abort by ${oneLine(abort.by)}: ${oneLine(abort.reason)}${abort.accepted ? '' : ' (too late)'}`);
   if (failure)
     lines.push('', `**${failure.type}**${failure.step ? ` in ${failure.step}` : ''}: ${oneLine(failure.message)}`);
-  for (const host of view.hosts)
-    lines.push('', `**${host.host}** ${summaryOf(host)}`, ...host.steps.map(line), ...diagnosed(host));
   for (const host of view.hosts) {
-    lines.push('', `**${host.host}** ${summaryOf(host)}`, ...host.steps.map(line), ...changedByHand(host));
+    lines.push('', `**${host.host}** ${summaryOf(host)}`, ...host.steps.map(line));
+    lines.push(...diagnosed(host), ...changedByHand(host));
   }
   return lines.join('\n');
 }

@@ -8,6 +8,8 @@ const pattern =
 const twins = { POSTGRES_USER: 'user', POSTGRES_PASSWORD: 'password', POSTGRES_DB: 'name' } as const;
 
 export interface UrlProblem {
+  /** An error is what cannot work; what is merely unusual is a warning. */
+  level: 'error' | 'warning';
   /** One line, without any value. */
   message: string;
   hint: string;
@@ -25,31 +27,41 @@ export function databaseUrlProblems(env: ReadonlyMap<string, string>): UrlProble
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1];
   if (scheme !== undefined && !/^postgres/i.test(scheme) && set.length === 0) return [];
   const parts = pattern.exec(url)?.groups;
-  if (parts === undefined) return [malformed('it is not of that form')];
+  // Another kind of database may be used beside the one that POSTGRES_* make.
+  const other = scheme !== undefined && !/^postgres/i.test(scheme);
+  if (parts === undefined) return [malformed('it is not of that form', other ? 'warning' : 'error')];
   const problem = faultOf(parts);
   if (problem !== undefined) return [malformed(problem)];
-  const differing = set.filter(([name, part]) => decoded(parts[part] ?? '') !== env.get(name)).map(([name]) => name);
-  if (differing.length === 0) return [];
+  // A trusted connection, or a password file.
+  if (!parts['password']) return [malformed('it has no password', 'warning')];
+  const differs = ([name, part]: (typeof set)[number]) => decoded(parts[part] ?? '') !== env.get(name);
+  const differing = set.filter(differs).map(([name]) => name);
+  // Another user than the one that the database was made with has a password of its own.
+  const otherUser = differing.includes('POSTGRES_USER');
+  const told = differing.filter((name) => !(otherUser && name === 'POSTGRES_PASSWORD'));
+  if (told.length === 0) return [];
   return [
     {
-      message: `expected DATABASE_URL to say the same as ${differing.join(' and ')}; it does not`,
+      level: told.includes('POSTGRES_PASSWORD') ? 'error' : 'warning',
+      message: `expected DATABASE_URL to say the same as ${told.join(' and ')}; it does not`,
       hint: `Write the same into both. In the URL, characters other than letters, digits and - . _ ~ are percent-encoded.`,
     },
   ];
 }
 
-const malformed = (found: string): UrlProblem => ({
+const malformed = (found: string, level: UrlProblem['level'] = 'error'): UrlProblem => ({
+  level,
   message: `expected DATABASE_URL of the form ${form}; ${found}`,
   hint: 'Characters such as @ : / ? # % in a user, password or name are percent-encoded in a URL: @ is %40.',
 });
 
 function faultOf({ user, password, host = '', name, query = '' }: Record<string, string | undefined>) {
   if (!user) return 'it names no user';
-  if (!password) return 'it has no password';
   // Of a socket, the folder is a parameter.
   if (host === '' && !/[?&]host=/.test(query)) return 'it names no host';
   if (!name) return 'it names no database';
-  if ([user, password, name].some((part) => decoded(part) === undefined)) return 'a % in it begins no percent-encoding';
+  if ([user, password ?? '', name].some((part) => decoded(part) === undefined))
+    return 'a % in it begins no percent-encoding';
   // libpq takes several hosts, and a port may be left out.
   if (!host.split(',').every(isHost)) return 'its host or port is not one';
   return undefined;

@@ -26,17 +26,22 @@ export function nextState(before: MonitorState | undefined, target: string, seen
   const hosts = seen.map((each) => hostState(each, stateOf(before, each.host)));
   const healthy = hosts.every(({ health }) => health === 'healthy');
   const unhealthy = hosts.some(({ health }) => health === 'unhealthy');
-  const counted = before?.failing ?? 0;
+  const released = hosts.some(({ host, deploy }) => deploy !== undefined && isNew(deploy, stateOf(before, host)));
+  // Another release since the run before: what the one before it did is not its fault.
+  const counted = released ? 0 : (before?.failing ?? 0);
   return {
     target,
     hosts,
     // A host that cannot be looked at neither proves nor disproves that the release is bad.
     failing: healthy ? 0 : counted + (unhealthy ? 1 : 0),
-    ...(healthy || before?.rollback === undefined ? {} : { rollback: before.rollback }),
+    ...(healthy || released || before?.rollback === undefined ? {} : { rollback: before.rollback }),
     told: [],
     warnings: [],
   };
 }
+
+const isNew = (deploy: string, before: HostState | undefined): boolean =>
+  before?.deploy !== undefined && before.deploy !== deploy;
 
 /** After somebody's change the count begins anew; what was told is still what was told. */
 export function skippedState(before: MonitorState | undefined, target: string, why: string): MonitorState {
@@ -50,10 +55,14 @@ export function skippedState(before: MonitorState | undefined, target: string, w
 function hostState(seen: Sighting, before: HostState | undefined): HostState {
   if ('problem' in seen) {
     // What was not seen is not gone.
-    return { host: seen.host, health: 'unknown', why: [seen.problem.message], drift: before?.drift ?? [] };
+    const known = before?.deploy === undefined ? {} : { deploy: before.deploy };
+    return { host: seen.host, health: 'unknown', why: [seen.problem.message], drift: before?.drift ?? [], ...known };
   }
-  const { faults, drift } = seen.check;
-  return { host: seen.host, health: faults.length === 0 ? 'healthy' : 'unhealthy', why: faults, drift };
+  const { faults, drift, release } = seen.check;
+  return {
+    ...{ host: seen.host, health: faults.length === 0 ? 'healthy' : 'unhealthy', why: faults, drift },
+    ...(release?.deploy === undefined ? {} : { deploy: release.deploy }),
+  };
 }
 
 /** What has changed since the run before. Without one, a host is taken to have been healthy and without drift. */

@@ -84,7 +84,7 @@ describe('the preflight on a real host', function () {
     );
     await stage.onHost(
       `cd ${repository} && cp -p .env.aws /tmp/env && git remote set-url origin /nowhere && chmod 644 .env.aws &&
-       sed -i -e '/^ADMIN_ACTIONS_KEY=/d' -e 's/^POSTGRES_DB=.*/POSTGRES_DB=elsewhere/' .env.aws && git add -f .env.aws && echo x >>README.md`,
+       sed -i -e '/^ADMIN_ACTIONS_KEY=/d' -e 's/^POSTGRES_PASSWORD=.*/POSTGRES_PASSWORD=elsewhere/' .env.aws && git add -f .env.aws && echo x >>README.md`,
     );
     try {
       const before = await evidence(stage);
@@ -97,7 +97,7 @@ describe('the preflight on a real host', function () {
       for (const wanted of [
         /\.env\.aws is tracked by git/,
         /ADMIN_ACTIONS_KEY is not set/,
-        /DATABASE_URL to say the same as POSTGRES_DB/,
+        /DATABASE_URL to say the same as POSTGRES_PASSWORD/,
         /port 3000: .*free for frontend.*unknown \(needs root\)/,
         /port 9777: .*node \(PID \d+\)/,
       ]) {

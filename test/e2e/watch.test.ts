@@ -99,6 +99,15 @@ describe('a watched application on a real host', function () {
     const fine = await look();
     assert.ok(fine.told.includes('healthy'), JSON.stringify(fine));
     assert.deepEqual([fine.failing, fine.hosts[0]?.health], [0, 'healthy']);
+    // What a name means by now is drift, and the services that run are none the worse for it.
+    const frontend = 'automated-trading-platform-frontend';
+    const id = await stage.ec2.docker('image', 'inspect', '--format', '{{.Id}}', `${frontend}:latest`);
+    await stage.ec2.docker('tag', 'node:20-slim', `${frontend}:latest`);
+    const moved = await look();
+    await stage.ec2.docker('tag', id, `${frontend}:latest`);
+    assert.deepEqual([moved.failing, moved.hosts[0]?.health, moved.told], [0, 'healthy', ['drift']]);
+    assert.match(moved.hosts[0]?.drift.join() ?? '', new RegExp(`${frontend} is image`));
+    assert.deepEqual((await look()).hosts[0]?.drift, []);
   });
 
   it('is drilled back and forward without a build, with both times told and kept', async () => {

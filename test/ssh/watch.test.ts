@@ -85,6 +85,8 @@ describe('on a host', function () {
   const give = ({ snapshot: _, ...task }: Awaited<ReturnType<typeof take>>) =>
     run(activities.releaseLease, { ...task, closeSnapshots: true });
 
+  /** The deploy of the last release. */
+  let released = '';
   /** Deploys the branch's tip. */
   async function release(content: string): Promise<string> {
     await origin.commitFiles({ 'app.txt': content });
@@ -95,6 +97,7 @@ describe('on a host', function () {
     const kept = { sha, deploy: task.deploy, at, actor: 'sam', kind: 'deploy' as const, subject, images: [] };
     await run(activities.record, { ...task, release: kept });
     await give(task);
+    released = task.deploy;
     return sha;
   }
 
@@ -158,7 +161,7 @@ describe('on a host', function () {
     it('takes one remote command where all is well, changes nothing, and needs no lease', async () => {
       const files = readdirSync(state, { recursive: true }).sort();
       assert.deepEqual(await run(activities.checkHost, asking), {
-        ...{ faults: [], drift: [], release: { sha, actor: 'sam' } },
+        ...{ faults: [], drift: [], release: { sha, deploy: released, actor: 'sam' } },
       });
       assert.equal(commands, 1);
       assert.deepEqual(readdirSync(state, { recursive: true }).sort(), files);

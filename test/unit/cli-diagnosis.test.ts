@@ -52,6 +52,7 @@ describe('a diagnosis, for people', () => {
     view.hosts = view.hosts.map((each) => ({ ...each, diagnosis: diagnosis() }));
     const lines = liveLines({ view, running: [] }, { columns: 60, rows: 40, now: 0, colors: plain });
     assert.ok(lines.includes('    ✗ Database connection error (backend-aws): backend-aws …'), lines.join('\n'));
+    assert.equal(checklist(view).split(`**${view.hosts[0]?.host}**`).length, 2, 'a host stands there once');
     assert.match(checklist(view), /\n- \*\*database-connection\*\*: backend-aws cannot use.* Correct DATABASE_URL/);
   });
 });

@@ -10,6 +10,17 @@ const both = { POSTGRES_USER: 'trader', POSTGRES_PASSWORD: 'p@ss/w:rd%', POSTGRE
 const url = 'postgresql://trader:p%40ss%2Fw:rd%25@db:5432/atp';
 
 describe('databaseUrlProblems', () => {
+  it('takes for an error only what cannot work', () => {
+    const levels = (env: Record<string, string>) =>
+      databaseUrlProblems(new Map(Object.entries(env))).map(({ level }) => level);
+    assert.deepEqual(levels({ ...both, DATABASE_URL: url.replace('p%40ss', 'other') }), ['error']);
+    assert.deepEqual(levels({ ...both, DATABASE_URL: 'trader' }), ['error']);
+    assert.deepEqual(levels({ ...both, DATABASE_URL: url.replace('/atp', '/reports') }), ['warning']);
+    assert.deepEqual(levels({ ...both, DATABASE_URL: 'postgresql://reader:its-own@db:5432/atp' }), ['warning']);
+    assert.deepEqual(levels({ ...both, DATABASE_URL: 'postgresql://trader@db:5432/atp' }), ['warning']);
+    assert.deepEqual(levels({ ...both, DATABASE_URL: 'mysql://trader:secret@db:3306/atp' }), ['warning']);
+  });
+
   for (const good of [
     url,
     url.replace('postgresql', 'postgres'),

@@ -449,6 +449,13 @@ describe('the scripts about the checkout', () => {
       assert.equal(onHost('show', 'refs/dbc/saved/d1-meanwhile:new.txt'), 'edited meanwhile');
     });
 
+    it('are kept where the host is not yet on the commit that another one has failed with', () => {
+      pass(reset());
+      write(host, { 'new.txt': 'edited meanwhile' });
+      assert.equal(pass(restore(undefined, 'd1', first)).result, 'kept refs/dbc/saved/d1-meanwhile\n');
+      assert.equal(onHost('show', 'refs/dbc/saved/d1-meanwhile:new.txt'), 'edited meanwhile');
+    });
+
     it('made between two passes of a restore are kept too, each under a name of its own, and told', () => {
       write(host, { 'a.txt': 'edited' });
       const before = picture();

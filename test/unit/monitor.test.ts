@@ -79,6 +79,18 @@ describe('a monitor run', () => {
 });
 
 describe('a rollback by the monitor', () => {
+  it('counts anew from another release on, and may go back from that one too', () => {
+    const of = (deploy: string, faults: string[]) => sees({ faults, release: { ...release, deploy } });
+    const bad = ['backend: exited'];
+    const before = { ...(found(of('one', bad), of('one', bad)) as MonitorState), rollback: 'started' };
+    assert.equal(before.failing, 2);
+    const next = nextState(before, 'production', [of('two', bad)]);
+    assert.deepEqual([next.failing, next.rollback], [1, undefined]);
+    assert.equal(nextState(next, 'production', [of('two', bad)]).failing, 2);
+    const away = nextState(next, 'production', [gone]);
+    assert.equal(nextState(away, 'production', [of('two', bad)]).failing, 2, 'a look that failed forgets no release');
+  });
+
   const due = (runs: Sighting[], afterRuns: number | undefined, more: Partial<MonitorState> = {}) => {
     const now = found(...runs);
     return now && rollbackDue({ ...now, ...more }, runs.slice(-1), afterRuns);

@@ -160,6 +160,14 @@ describe('a notification', () => {
       assert.match(message, /^it answered 400: nothing at •••$/);
     });
 
+    it('does not show the path of a secret URL either, of which a receiver quotes as much as it likes', async () => {
+      for (const quote of [secretPath, 'hunter22hunter22', `${'x'.repeat(110)} ${secretPath}`]) {
+        receiver.answers(answer(404, `Cannot POST ${quote}`));
+        const { message } = await failureOf(tell(slack, slackEnv()));
+        assert.doesNotMatch(message, /hunter|services/, quote);
+      }
+    });
+
     it('because of a redirect does not go there', async () => {
       const elsewhere = await startHttpReceiver();
       receiver.answers(answer(307, '', { location: elsewhere.url }));
