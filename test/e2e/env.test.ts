@@ -234,7 +234,11 @@ describe('dbc env set, on a real host', function () {
       }
     }
     assert.deepEqual(
-      jobs.split('\n').filter((path) => !/^\.\/(env-previous|env-edited|releases\/[^/]+\.env|snapshots\/[^/]+\/env(-before)?)$/.test(path)),
+      jobs
+        .split('\n')
+        .filter(
+          (path) => !/^\.\/(env-previous|env-edited|releases\/[^/]+\.env|snapshots\/[^/]+\/env(-before)?)$/.test(path),
+        ),
       [],
     );
     const open = await stage.ec2.sh(`find ${repository}/.git/deploy-by-commit -type f -perm /077`);
