@@ -212,6 +212,6 @@ describe('releases on a real host', function () {
       [report.outcome, report.failure?.type, report.failure?.step],
       ['rolled-back', 'DeadlineExceeded', 'before'],
     );
-    assert.equal(await stage.onHost('pgrep -f "sleep 98" || true'), '', 'its command has ended');
+    assert.equal(await stage.onHost('pgrep -fx "sleep 98" || true'), '', 'its command has ended');
   });
 });
