@@ -15,6 +15,16 @@ const onHost = {
   heartbeatTimeout,
 } satisfies ActivityOptions;
 
+/** Tried again, within a bound for each attempt and one for all of them. */
+const patiently = (summary: string, attemptMs: number, allMs = attemptMs): DeployActivities =>
+  proxyActivities<DeployActivities>({
+    ...onHost,
+    summary,
+    startToCloseTimeout: attemptMs,
+    scheduleToCloseTimeout: allMs,
+    retry: { ...patient },
+  });
+
 /** Reads the config on the worker: quick, and worth trying again when the worker restarts. */
 export const quick = (summary: string): DeployActivities =>
   proxyActivities<DeployActivities>({
@@ -32,13 +42,7 @@ export function remoteStep(target: TargetConfig, commandMs: number, summary: str
   const { unreachableMs, graceMs } = target.timeouts;
   // Room for a cancelled command to end, and for a job that was lost with a reboot to run again.
   const bound = 2 * commandMs + unreachableMs + graceMs + 60_000;
-  return proxyActivities<DeployActivities>({
-    ...onHost,
-    summary,
-    startToCloseTimeout: bound,
-    scheduleToCloseTimeout: bound,
-    retry: { ...patient },
-  });
+  return patiently(summary, bound);
 }
 
 /**
@@ -48,13 +52,7 @@ export function remoteStep(target: TargetConfig, commandMs: number, summary: str
 export function recovery(target: TargetConfig, commandMs: number, summary: string): DeployActivities {
   // Room for a worker that is replaced, and for a cancelled command to end.
   const bound = commandMs + target.timeouts.graceMs + 30_000;
-  return proxyActivities<DeployActivities>({
-    ...onHost,
-    summary,
-    startToCloseTimeout: bound,
-    scheduleToCloseTimeout: bound,
-    retry: { ...patient },
-  });
+  return patiently(summary, bound);
 }
 
 /**
@@ -79,13 +77,7 @@ export function compensation(leftMs: number, summary: string): DeployActivities 
 export function checking(target: TargetConfig, summary: string): DeployActivities {
   const { passes, intervalMs } = target.verify;
   const attemptMs = passes * (target.timeouts.inspectMs + 10_000 + intervalMs) + 30_000;
-  return proxyActivities<DeployActivities>({
-    ...onHost,
-    summary,
-    startToCloseTimeout: attemptMs,
-    scheduleToCloseTimeout: attemptMs + Math.min(target.timeouts.unreachableMs, 60_000),
-    retry: { ...patient },
-  });
+  return patiently(summary, attemptMs, attemptMs + Math.min(target.timeouts.unreachableMs, 60_000));
 }
 
 /** Giving a lease back: worth a while, not worth holding the outcome up for longer when the host is gone. */
@@ -102,11 +94,5 @@ export function lastWord(target: TargetConfig, summary: string, mostMs: number):
 /** A question: an answer that takes long is worth none, and nobody waits for a host that is gone. */
 export function reading(target: TargetConfig, summary: string): DeployActivities {
   const attemptMs = target.timeouts.inspectMs + 30_000;
-  return proxyActivities<DeployActivities>({
-    ...onHost,
-    summary,
-    startToCloseTimeout: attemptMs,
-    scheduleToCloseTimeout: 2 * attemptMs + 10_000,
-    retry: { ...patient },
-  });
+  return patiently(summary, attemptMs, 2 * attemptMs + 10_000);
 }

@@ -2,6 +2,7 @@ import type { ServiceView } from '../contracts/deploy.ts';
 import { ErrorType } from '../contracts/errors.ts';
 import type { ContainerState } from '../contracts/host.ts';
 import { DeployError } from './deploy-error.ts';
+import { shortImage } from './sha.ts';
 
 /** What `docker compose ps` tells of a container. It knows neither image ID nor restarts: `docker inspect` does. */
 export interface ListedContainer {
@@ -186,4 +187,3 @@ function exit(code: number): string {
 }
 
 const times = (count: number): string => (count === 1 ? 'once' : `${count} times`);
-const shortImage = (id: string): string => id.replace(/^sha256:/, '').slice(0, 12);

@@ -2,7 +2,7 @@ import type { Drift, DriftFinding } from '../contracts/drift.ts';
 import type { ContainerState, Release, RuntimeSnapshot } from '../contracts/host.ts';
 import { judgeServices } from './compose-state.ts';
 import { count } from './count.ts';
-import { shortSha } from './sha.ts';
+import { shortImage, shortSha } from './sha.ts';
 
 /** A host at one moment, beside what its last release says it should be. */
 export interface Compared {
@@ -157,5 +157,3 @@ function named(what: string, names: string[]): string[] {
 
 /** As people write them. What base64 looks like is mixed and long. */
 const variable = /^(?!\d)(?:[A-Z\d_]{1,64}|[a-z\d_]{1,64}|\w{1,24})$/;
-
-const shortImage = (id: string): string => id.replace(/^sha256:/, '').slice(0, 12);

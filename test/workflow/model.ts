@@ -193,6 +193,14 @@ export const abortedAndFails =
     await fails(type)(call);
   };
 
+/** Every way in which an abort comes in the middle of a step. */
+export const waysToAbort: readonly [way: string, behaviour: Behaviour][] = [
+  ['by a signal', aborted],
+  ['by cancelling the workflow', cancelled],
+  ['while the step completes', abortedTooLateForTheStep],
+  ['while the step fails', abortedAndFails('CommandFailed')],
+];
+
 function unlessCancelled(error: unknown): void {
   if (!(error instanceof CancelledFailure)) throw error;
 }

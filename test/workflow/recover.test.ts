@@ -5,14 +5,13 @@ import type { Ended, Lab } from './lab.ts';
 import {
   aborted,
   abortedAndFails,
-  abortedTooLateForTheStep,
   type Behaviour,
-  cancelled,
   fails,
   Model,
   newSha,
   oldSha,
   type Step,
+  waysToAbort,
 } from './model.ts';
 import { sharedLab } from './shared-lab.ts';
 
@@ -199,13 +198,7 @@ describe('a deploy that is aborted in its recovery', () => {
     lab = await sharedLab();
   });
 
-  const ways: [string, Behaviour][] = [
-    ['by a signal', aborted],
-    ['by cancelling the workflow', cancelled],
-    ['while the step completes', abortedTooLateForTheStep],
-    ['while the step fails', abortedAndFails('CommandFailed')],
-  ];
-  for (const [way, behaviour] of ways) {
+  for (const [way, behaviour] of waysToAbort) {
     for (const step of ['diagnose', 'recover'] as const) {
       it(`in ${step}, ${way}, ends aborted and restored, without another step`, async () => {
         const model = recovering().on(step, behaviour);

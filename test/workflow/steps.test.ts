@@ -1,16 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Ended, Lab } from './lab.ts';
-import {
-  aborted,
-  abortedAndFails,
-  abortedTooLateForTheStep,
-  type Behaviour,
-  cancelled,
-  fails,
-  Model,
-  oldSha,
-  type Step,
-} from './model.ts';
+import { type Behaviour, fails, Model, oldSha, type Step, waysToAbort } from './model.ts';
 import { sharedLab } from './shared-lab.ts';
 
 const forward: Step[] = ['inspect', 'fetch', 'reset', 'build', 'start', 'verify'];
@@ -78,13 +68,7 @@ describe('a deploy that is aborted', () => {
     lab = await sharedLab();
   });
 
-  const ways: [string, Behaviour][] = [
-    ['by a signal', aborted],
-    ['by cancelling the workflow', cancelled],
-    ['while the step completes', abortedTooLateForTheStep],
-    ['while the step fails', abortedAndFails('CommandFailed')],
-  ];
-  for (const [way, behaviour] of ways) {
+  for (const [way, behaviour] of waysToAbort) {
     for (const step of forward) {
       it(`in ${step}, ${way}, ends aborted${undone[step]?.length ? ' and restored' : ''}`, async () => {
         const model = new Model().on(step, behaviour);
