@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { atExit } from './cleanup.ts';
+import { program } from './program.ts';
+
+const main = fileURLToPath(new URL('worker-main.mjs', import.meta.url));
 
 export interface WorkerProcess {
   readonly pid: number;
@@ -16,14 +18,14 @@ export interface WorkerProcess {
   log(): string;
 }
 
-/** Starts a worker for a Temporal server that is there, and waits until it polls. `code` is another copy of the sources. */
+/** Starts a worker for a Temporal server that is there, and waits until it polls. `sources` is another copy of the sources. */
 export async function startWorkerProcess(
   configPath: string,
   env: Record<string, string>,
-  code = fileURLToPath(new URL('../..', import.meta.url)),
+  sources?: string,
 ): Promise<WorkerProcess> {
-  const main = join(code, 'test/lab/worker-main.ts');
-  const child = spawn(process.execPath, ['--import', 'tsx', main, configPath], {
+  const { node, path } = program('worker/serve', { sources });
+  const child = spawn(process.execPath, [...node, main, path, configPath], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -1,9 +1,8 @@
 /** `dbc` as a process of its own. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { program, root } from '../lab/program.ts';
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 /** Loader hooks run beside the program: whatever way a module is loaded, they see it. */
 const hooks = `export async function load(url, context, next) {
   (await import('node:fs')).writeSync(2, 'loaded ' + url + '\\n');
@@ -30,7 +29,9 @@ export interface Running {
 
 /** Temporal is at an address where nobody listens, so that no test finds one by accident. */
 export function startDbc(args: string[], env: NodeJS.ProcessEnv = {}, imports: string[] = [], input?: string): Running {
-  const child = spawn(process.execPath, [...['tsx', ...imports].flatMap((one) => ['--import', one]), main, ...args], {
+  // Who looks at what is loaded wants the modules apart, as the sources have them.
+  const { node, path } = program('src/cli/main', imports.length > 0 ? { sources: root } : {});
+  const child = spawn(process.execPath, [...node, ...imports.flatMap((one) => ['--import', one]), path, ...args], {
     env: { ...process.env, TEMPORAL_ADDRESS: '127.0.0.1:1', ...env },
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
