@@ -68,5 +68,6 @@ export function reportFailure(terminal: Terminal, error: unknown): ExitCode {
   const failure = commandFailure(error);
   terminal.warn(...failureLines(failure, terminal.errColors));
   if (terminal.json) terminal.printJson({ event: 'error', ...failure });
+  terminal.actions?.failed(failure);
   return failure.exitCode;
 }

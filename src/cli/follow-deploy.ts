@@ -8,7 +8,7 @@ import type { Interruption, OnInterrupt } from './interruption.ts';
 import { type Presenter, presenterFor } from './presenter.ts';
 import { summary, unreportedLines } from './render/summary.ts';
 import type { Session } from './session.ts';
-import type { Terminal } from './terminal.ts';
+import { colorless, type Terminal } from './terminal.ts';
 
 /** Follows a deploy to its end, shows it, and says what it came to. */
 export async function followDeploy(
@@ -111,5 +111,6 @@ export async function conclude(
     terminal.print(...summary(view, terminal.colors, link));
     if (!end.report) terminal.print(...unreportedLines(view, `${end.closedAs}: ${end.message}`));
   }
+  terminal.actions?.ended(view, closed.message, summary(view, colorless, link));
   return exitCode;
 }

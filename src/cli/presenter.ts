@@ -46,11 +46,20 @@ function plainPresenter(terminal: Terminal, { link }: PresenterOptions): Present
         told = line;
         toldAt = Date.now();
       }
-      for (const event of eventsBetween(before, view)) terminal.note(...plainLines(event, view, terminal.errColors));
+      for (const event of eventsBetween(before, view)) {
+        const lines = plainLines(event, view, terminal.errColors);
+        if (lines.length === 0) continue;
+        // Steps of several hosts take turns in the log.
+        terminal.actions?.group(event.event === 'step' ? `${event.host}: ${event.step}` : undefined);
+        terminal.note(...lines);
+      }
       before = view;
     },
     say: (line) => terminal.note(line),
-    end: () => terminal.note(''),
+    end() {
+      terminal.actions?.group();
+      terminal.note('');
+    },
   };
 }
 

@@ -1,6 +1,9 @@
 import pc from 'picocolors';
+import { GithubActions, inert } from './github-actions.ts';
 
 export type Colors = ReturnType<typeof pc.createColors>;
+
+export const colorless: Colors = pc.createColors(false);
 
 export interface OutputFlags {
   json?: boolean | undefined;
@@ -18,6 +21,8 @@ export class Terminal {
   readonly errColors: Colors;
   /** Whether a view that redraws itself can be shown on stderr. */
   readonly live: boolean;
+  /** Present in a step of GitHub Actions. */
+  readonly actions: GithubActions | undefined;
   readonly #stdout: NodeJS.WriteStream;
   readonly #stderr: NodeJS.WriteStream;
 
@@ -35,6 +40,7 @@ export class Terminal {
       wanted && (Boolean(env['FORCE_COLOR']) || (stream.isTTY === true && env['TERM'] !== 'dumb'));
     this.colors = pc.createColors(colorful(stdout));
     this.errColors = pc.createColors(colorful(stderr));
+    this.actions = GithubActions.in(env, (line) => void stderr.write(`${line}\n`));
     this.live = stderr.isTTY === true && env['TERM'] !== 'dumb' && !env['CI'] && !json && !quiet;
   }
 
@@ -52,23 +58,28 @@ export class Terminal {
 
   /** A result. */
   print(...lines: string[]): void {
-    for (const line of lines) this.#stdout.write(`${line}\n`);
+    for (const line of lines) this.#stdout.write(`${this.#shown(line)}\n`);
   }
 
   /** A result as JSON: one line, so that several can follow each other. */
   printJson(value: unknown): void {
-    this.#stdout.write(`${JSON.stringify(value)}\n`);
+    // In JSON a `#` may be written so.
+    const json = JSON.stringify(value);
+    this.#stdout.write(`${this.actions ? json.replaceAll('##[', '\\u0023#[') : json}\n`);
   }
 
   /** What happens meanwhile. */
   note(...lines: string[]): void {
-    if (this.quiet) return;
-    for (const line of lines) this.#stderr.write(`${line}\n`);
+    if (!this.quiet) this.warn(...lines);
   }
 
   /** What must be known even with `--quiet`. */
   warn(...lines: string[]): void {
-    for (const line of lines) this.#stderr.write(`${line}\n`);
+    for (const line of lines) this.#stderr.write(`${this.#shown(line)}\n`);
+  }
+
+  #shown(text: string): string {
+    return this.actions ? text.split('\n').map(inert).join('\n') : text;
   }
 }
 

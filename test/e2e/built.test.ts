@@ -1,20 +1,16 @@
 /** The command line as it is installed: what `npm run build` made, not the sources. */
 import assert from 'node:assert/strict';
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-
-const root = join(import.meta.dirname, '../..');
+import { ensureBuilt, root } from '../lab/program.ts';
 
 describe('the built dbc', function () {
   this.timeout(120_000);
   const dir = mkdtempSync(join(tmpdir(), 'dbc-built-'));
 
-  before(() => {
-    if (process.env['DBC_TEST_BUILT'] === '1') return;
-    execFileSync(process.execPath, ['scripts/bootstrap.mjs', 'scripts/build.ts'], { cwd: root, stdio: 'ignore' });
-  });
+  before(ensureBuilt);
   after(() => rmSync(dir, { recursive: true, force: true }));
 
   const dbc = (...args: string[]) =>
