@@ -3,15 +3,13 @@ import { DeployError } from '../src/domain/deploy-error.ts';
 import { serviceName } from '../src/domain/names.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import { diagnoseNow } from './diagnose.ts';
+import { doctor } from './doctor.ts';
 import { drift } from './drift.ts';
 import { checkEnv } from './env-check.ts';
-import { look } from './inspect.ts';
-import { unsetSecrets } from './notify.ts';
 import { gitState, health, services } from './readings.ts';
 import { releases } from './releases.ts';
 import type { AskRun } from './run.ts';
 import { describeHolder, dropLease, leaseState } from './ssh/lease.ts';
-import { endDeadHolder, sweepLeftovers } from './sweep.ts';
 
 /** Answers a reading command about one host. A host that cannot answer says why, and the others' answers stand. */
 export async function answer(deps: Deps, input: AskInput, run: AskRun): Promise<Answer> {
@@ -39,14 +37,8 @@ async function answerOf(deps: Deps, input: AskInput, run: AskRun): Promise<Parti
       return releases(deps, input, run);
     case 'drift':
       return { drift: await drift(deps, input, run) };
-    case 'doctor': {
-      const dead = await endDeadHolder(deps, input);
-      const { now, findings } = await look(deps, input, { thorough: true, signal: run.signal });
-      const warn = (about: string) => (message: string) => ({ level: 'warning', about, message }) as const;
-      const left = [...dead, ...(await sweepLeftovers(deps, input, now))].map(warn('leftovers'));
-      const unset = unsetSecrets(input.target, deps.env).map(warn('notifications'));
-      return { findings: [...findings, ...left, ...unset] };
-    }
+    case 'doctor':
+      return { findings: await doctor(deps, input, run) };
     case 'diagnose': {
       const diagnosis = await diagnoseNow(deps, input, run);
       return diagnosis === undefined ? {} : { diagnosis };

@@ -10,8 +10,7 @@ import { observe } from './observe.ts';
 import type { AskRun, Run } from './run.ts';
 import { seenIn } from './seen-in.ts';
 import type { HostAnswer, HostCall } from './ssh/host-program.ts';
-import { leaseState } from './ssh/lease.ts';
-import { parseStateFiles } from './state-files.ts';
+import { expectedRelease, withRecords } from './with-records.ts';
 
 export interface DiagnoseTask extends HostTask {
   /** The commit that should run; absent: whichever is checked out. */
@@ -38,15 +37,9 @@ export async function diagnose(deps: Deps, task: DiagnoseTask, run: Run): Promis
  * last release; while a deploy is at work nobody can say.
  */
 export async function diagnoseNow(deps: Deps, task: HostTask, run: AskRun): Promise<Diagnosis | undefined> {
-  let release: string | undefined;
-  const seen = await read(deps, task, run, async (call) => {
-    const then = [['lease'], [call.operation, ...call.args]];
-    const answer = await deps.program.call(task, { ...call, operation: 'overview', args: [], then });
-    const deploying = leaseState(answer).holder?.kind === 'deploy';
-    release = deploying ? undefined : parseStateFiles(answer).releases.at(-1)?.sha;
-    return answer;
-  });
-  return judge({ ...seen, ...(release === undefined ? {} : { expected: release }) });
+  const { seen, ...host } = await withRecords(deps.program, task, (send) => read(deps, task, run, send));
+  const release = expectedRelease(host);
+  return judge({ ...seen, ...(release === undefined ? {} : { expected: release.sha }) });
 }
 
 const nothingFound: Diagnosis = {

@@ -9,8 +9,8 @@ import { type Deps, runtimeFor } from './deps.ts';
 import { type Observation, observe } from './observe.ts';
 import type { AskRun } from './run.ts';
 import type { HostAnswer } from './ssh/host-program.ts';
-import { describeHolder, leaseState } from './ssh/lease.ts';
-import { parseStateFiles } from './state-files.ts';
+import { describeHolder } from './ssh/lease.ts';
+import { withRecords } from './with-records.ts';
 
 /**
  * In what a host differs from its last release. One remote command; changes nothing.
@@ -30,25 +30,24 @@ export async function compare(
 ): Promise<{ drift: Drift; now: Observation; lease: LeaseState; release: Release | undefined }> {
   const { program, secrets } = deps;
   const { target, host } = task;
-  let said: HostAnswer | undefined;
-  const now = await observe(program, secrets, runtimeFor(target.runtime), task, {
-    rules,
-    signal: run.signal,
-    send: async (call) => {
-      const then = [['kept_envs', target.env?.file ?? ''], ['lease'], [call.operation, ...call.args]];
-      said = await program.call(task, { ...call, operation: 'overview', args: [], then });
-      return said;
-    },
-  });
+  const {
+    seen: now,
+    records,
+    lease,
+    answer,
+  } = await withRecords(
+    program,
+    task,
+    (send) => observe(program, secrets, runtimeFor(target.runtime), task, { rules, signal: run.signal, send }),
+    [['kept_envs', target.env?.file ?? '']],
+  );
   if (now.state.unread !== undefined) {
     throw new DeployError('CommandFailed', `${host.alias}: what runs could not be read: ${now.state.unread}`, {
       hint: 'Look at its Docker engine: `systemctl status docker`.',
     });
   }
-  const answer = said as HostAnswer;
-  const lease = leaseState(answer);
   const { holder } = lease;
-  const release = parseStateFiles(answer).releases.at(-1);
+  const release = records.releases.at(-1);
   const found = driftOf({
     branch: target.repository.branch,
     ...(release === undefined ? {} : { release }),

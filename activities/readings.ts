@@ -4,14 +4,13 @@ import type { HealthRule } from '../src/contracts/target.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import { type Observation, type ObserveOptions, observe } from './observe.ts';
 import type { AskRun } from './run.ts';
-import { leaseState } from './ssh/lease.ts';
-import { parseStateFiles, type StateFiles } from './state-files.ts';
+import { expectedRelease, withRecords } from './with-records.ts';
 
 // The playbook's quick reference: each reading is one remote command.
 
 /** HEAD, branch and changed files beside the release that was recorded. */
 export async function gitState(deps: Deps, input: AskInput, run: AskRun): Promise<Partial<Answer>> {
-  const { now, records } = await observeWithRecords(deps, input, { signal: run.signal, rules: [], services: false });
+  const { seen: now, records } = await recorded(deps, input, { signal: run.signal, rules: [], services: false });
   const { head, subject, branch, remoteUrl, manualChanges, untracked } = now;
   const release = records.releases.at(-1);
   return {
@@ -49,12 +48,11 @@ export async function health(
   const options = { signal: run.signal, rules, brief: true } as const;
   if (from === 'worker') {
     // Some rules need to know which commit is checked out.
-    const { now } = await observeWithRecords(deps, input, { ...options, services: false });
-    return { rules: now.rules };
+    const { seen } = await recorded(deps, input, { ...options, services: false });
+    return { rules: seen.rules };
   }
-  const { now, records, deploying } = await observeWithRecords(deps, input, options);
-  // While a deploy is at work, what is checked out is on its way to being a release, or back.
-  const expected = deploying ? undefined : records.releases.at(-1)?.sha;
+  const { seen: now, ...host } = await recorded(deps, input, options);
+  const expected = expectedRelease(host)?.sha;
   return {
     head: { sha: now.head, ...(expected === undefined ? {} : { expected }) },
     services: servicesOf(input, now),
@@ -69,22 +67,7 @@ function servicesOf({ target }: AskInput, { state }: Observation): ServiceView[]
   return [{ service: target.runtime.kind, state: 'unknown', healthy: false, note: state.problem }, ...judged];
 }
 
-/** An observation, what earlier deploys left, and whether one is at work, in one call. */
-async function observeWithRecords(
-  { program, secrets }: Deps,
-  input: AskInput,
-  options: ObserveOptions,
-): Promise<{ now: Observation; records: StateFiles; deploying: boolean }> {
-  let records: StateFiles | undefined;
-  let deploying = false;
-  const now = await observe(program, secrets, runtimeFor(input.target.runtime), input, {
-    ...options,
-    send: async (call) => {
-      const answer = await program.call(input, { ...call, then: [['overview'], ['lease']] });
-      records = parseStateFiles(answer);
-      deploying = leaseState(answer).holder?.kind === 'deploy';
-      return answer;
-    },
-  });
-  return { now, records: records as StateFiles, deploying };
-}
+const recorded = ({ program, secrets }: Deps, input: AskInput, options: ObserveOptions) =>
+  withRecords(program, input, (send) =>
+    observe(program, secrets, runtimeFor(input.target.runtime), input, { ...options, send }),
+  );

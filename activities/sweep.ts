@@ -1,42 +1,33 @@
 import type { HostTask } from '../src/contracts/activities.ts';
+import type { LeaseState } from '../src/contracts/host.ts';
 import { isHalfChanged } from '../src/domain/leftover.ts';
 import { shortSha } from '../src/domain/sha.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import type { Observation } from './observe.ts';
-import { describeHolder, dropLease, isDead, readLease } from './ssh/lease.ts';
-import { parseStateFiles } from './state-files.ts';
+import { describeHolder, dropLease } from './ssh/lease.ts';
+import type { HostRecords } from './with-records.ts';
 
-/**
- * Ends what a deploy left that died holding the lease: its lease and its remote command. A living holder is only named.
- * Returns what was found and done, a line each.
- */
-export async function endDeadHolder({ program, askHolder }: Deps, task: HostTask): Promise<string[]> {
-  const lease = await readLease(program, task);
-  const { holder } = lease;
-  if (!holder) return [];
-  const name = describeHolder(holder);
-  if (!(await isDead(lease, askHolder))) return [`the lease is held by ${name}`];
+/** Ends what a deploy left that died holding the lease: its lease and its remote command. What was done, a line each. */
+export async function endHolder({ program }: Deps, task: HostTask, lease: LeaseState): Promise<string[]> {
   const { dropped, ended } = await dropLease(program, task, lease.number);
-  if (!dropped) return ['the lease changed hands in this moment'];
+  if (!dropped || lease.holder === undefined) return ['the lease changed hands in this moment'];
   return [
-    `${name} died holding the lease; the lease is free now`,
+    `${describeHolder(lease.holder)} died holding the lease; the lease is free now`,
     ...ended.map((job) => `ended the remote command ${job} that it had left running`),
   ];
 }
 
 /**
  * Says which deploys never finished here. The snapshot of one that left nothing half changed is of no use any more, and
- * goes with its ref; the others stay, as the way back. Touches nothing while somebody holds the lease.
+ * goes with its ref; the others stay, as the way back. Touches nothing while somebody holds the lease, who is named.
  */
-export async function sweepLeftovers({ program }: Deps, task: HostTask, now: Observation): Promise<string[]> {
-  const overview = await program.call(task, {
-    operation: 'overview',
-    args: [],
-    then: [['lease']],
-    timeoutMs: 30_000,
-  });
-  if (overview.lines.some(({ key, value }) => key === 'number' && value !== '0')) return [];
-  const { snapshots } = parseStateFiles(overview);
+export async function sweepLeftovers(
+  { program }: Deps,
+  task: HostTask,
+  now: Observation,
+  { records: { snapshots }, lease }: HostRecords,
+): Promise<string[]> {
+  if (lease.holder) return [`the lease is held by ${describeHolder(lease.holder)}`];
   const runtime = runtimeFor(task.target.runtime);
   const services = runtime.judge(now.state, { reference: now.state.runtime, images: [] });
   const host = {

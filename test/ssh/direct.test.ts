@@ -1,5 +1,6 @@
 /** The reading commands with `--direct`, as processes: a real sshd, and no Temporal anywhere. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -31,6 +32,8 @@ describe('a reading command with --direct, while Temporal is down', function () 
     await new Promise<void>((resolve) => web.listen(0, '127.0.0.1', resolve));
     url = `http://127.0.0.1:${(web.address() as AddressInfo).port}/`;
     ({ path, head } = checkOut(host));
+    // A remote that answers, for doctor.
+    execFileSync('git', ['-C', path, 'remote', 'set-url', 'origin', path]);
     writeFileSync(join(path, '.env.aws'), 'DATABASE_URL=postgresql://me:secret@db:5432/app\n', { mode: 0o600 });
     config = join(host.dir, 'deploy.yaml');
     const rule = (from: string) => ({ name: from, url, from, expect: { passes: 'body.status == "PASS"' } });
@@ -66,6 +69,7 @@ describe('a reading command with --direct, while Temporal is down', function () 
     [['drift', 'production'], /Nothing was changed by hand/],
     [['diagnose', 'production'], /[Nn]othing is wrong/],
     [['env', 'check', 'production'], /✓ DATABASE_URL/],
+    [['doctor', 'production'], /✓ web-1 .*ready for a deploy/],
   ];
   for (const [args, stdout] of readings) {
     it(`answers \`dbc ${args.slice(0, args.indexOf('production')).join(' ')}\` with one remote command`, async () => {
