@@ -9,6 +9,7 @@ import { checkEnv } from './env-check.ts';
 import { gitState, health, services } from './readings.ts';
 import { releases } from './releases.ts';
 import type { AskRun } from './run.ts';
+import { pinnedProject } from './runtime/pinned-project.ts';
 import { describeHolder, dropLease, leaseState } from './ssh/lease.ts';
 
 /** Answers a reading command about one host. A host that cannot answer says why, and the others' answers stand. */
@@ -47,10 +48,10 @@ async function answerOf(deps: Deps, input: AskInput, run: AskRun): Promise<Parti
       return { env: await checkEnv(deps, input, run.signal) };
     case 'logs': {
       const { service } = question;
-      const script = runtime.logs(service === undefined ? undefined : serviceName(service), question.lines);
+      const logs = runtime.logs(service === undefined ? undefined : serviceName(service), question.lines);
       const { output, lines } = await program.call(input, {
         operation: 'read',
-        args: [60, script],
+        args: [60, pinnedProject(input.target.name) + logs],
         timeoutMs: 70_000,
         signal: run.signal,
       });

@@ -11,8 +11,10 @@ import { type Observation, type ObserveOptions, observe } from './observe.ts';
 import { judgePreflight, lineOf, preflightScripts } from './preflight/preflight.ts';
 import { askPublicPorts, judgePublicPorts } from './preflight/public-ports.ts';
 import type { Run } from './run.ts';
+import { pinPath } from './runtime/pinned-project.ts';
 import { refuseLostLease, type TakenLease, takeLease } from './ssh/lease.ts';
 import { adoptedNotes, base64, parseStateFiles, type StateFiles, snapshotPath } from './state-files.ts';
+import { projectOf } from './steps.ts';
 
 /**
  * Takes the lease, looks at everything, and writes the snapshot.
@@ -175,6 +177,8 @@ async function keepSnapshot(
   const snapshot = adopted?.snapshot ?? newSnapshot(task, now);
   const files = ['create', snapshotPath(task.deploy), base64(JSON.stringify(snapshot))];
   if (adopted) files.push(...adoptedNotes(task.deploy, adopted));
+  const project = projectOf(snapshot);
+  if (project !== undefined) files.push('replace', pinPath(task.target.name), base64(`${project}\n`));
   const then: (string | number)[][] = [];
   if (task.target.env) then.push(['keep_env', task.number, task.deploy, task.target.env.file]);
   if (leftovers.length > 0) then.push(['remove', task.number, ...leftovers.map(([deploy]) => `snapshots/${deploy}`)]);

@@ -5,6 +5,7 @@ import { DeployError } from '../src/domain/deploy-error.ts';
 import { compileRule, evaluateRule, ruleLabel } from '../src/domain/health-rules.ts';
 import { checkoutScript, headScript } from './git.ts';
 import { answersScript, askFromWorker, askScript, parseAnswers } from './health.ts';
+import { pinnedProject } from './runtime/pinned-project.ts';
 import type { Runtime, RuntimeState } from './runtime/port.ts';
 import type { HostAnswer, HostCall, HostProgram } from './ssh/host-program.ts';
 import type { Secrets } from './ssh/secrets.ts';
@@ -72,6 +73,7 @@ export async function observe(
   const onHost = rules.filter(({ from }) => from === 'host');
   const script = [
     scratch,
+    pinnedProject(task.target.name),
     // The health URLs are asked while the rest is read.
     askScript(onHost),
     options.more?.begin ?? '',

@@ -16,14 +16,14 @@ import { error, ok, type Part, type Sight } from './reading.ts';
 export const ports: Part = {
   begin: ({ target }) =>
     target.runtime.kind === 'compose'
-      ? `docker ps --format '{{.Names}} {{.Ports}}' >"$scratch/docker-ports" 2>/dev/null &\n`
+      ? `docker ps --format '{{.Names}}\\t{{.Label "com.docker.compose.project"}}\\t{{.Label "com.docker.compose.project.working_dir"}}\\t{{.Ports}}' >"$scratch/docker-ports" 2>/dev/null &\n`
       : '',
   // After the containers: what listens without one that runs is somebody else's, also when ours just stopped.
   end: ({ target }) => `if command -v ss >/dev/null; then ss -Hlntup | sed -n '1,2000s/^/ss /p'
 else for kind in tcp tcp6 udp udp6; do
   awk -v kind=$kind '$4 == (kind ~ /^t/ ? "0A" : "07") { print "proc-net", kind, $2 }' /proc/net/$kind 2>/dev/null
 done; fi
-${target.runtime.kind === 'compose' ? `[ ! -s "$scratch/docker-ports" ] || sed 's/^/docker-ports /' "$scratch/docker-ports"\n` : ''}`,
+${target.runtime.kind === 'compose' ? `echo "checkout $PWD"\n[ ! -s "$scratch/docker-ports" ] || sed 's/^/docker-ports /' "$scratch/docker-ports"\n` : ''}`,
   judge: (sight) => (sight.task.target.runtime.kind === 'compose' ? composePorts(sight) : commandPorts(sight)),
 };
 
@@ -64,7 +64,8 @@ function judged(sight: Sight, wanted: Wanted[], isOurs: (listener: Listener) => 
     const other = holders.find((listener) => !isOurs(listener));
     if (other === undefined) return ok(about, holders.length > 0 ? 'held by our own services' : 'free');
     const container = containerWith(sight, port);
-    const holder = other.process ?? (container && `the container ${container}`) ?? 'unknown (needs root)';
+    if (container?.ofCheckout) return underAnotherName(sight, about, port, container);
+    const holder = other.process ?? (container && `the container ${container.name}`) ?? 'unknown (needs root)';
     return error(
       about,
       `expected it free for ${port.by}, found it held by another process: ${holder}`,
@@ -90,16 +91,34 @@ function ownContainers(sight: Sight): OwnContainer[] {
   });
 }
 
-/** Somebody else's container, whose process only root sees. */
-function containerWith({ allSaid }: Sight, wanted: PublishedPort): string | undefined {
+interface OtherContainer {
+  name: string;
+  project: string;
+  /** Whether it was started from this checkout. */
+  ofCheckout: boolean;
+}
+
+/** One that is none of our project, whose process only root sees. */
+function containerWith({ said, allSaid }: Sight, wanted: PublishedPort): OtherContainer | undefined {
   for (const line of allSaid('docker-ports')) {
-    const [name = ''] = line.split(' ', 1);
-    const held = portsOfColumn(line.slice(name.length + 1));
+    const [name = '', project = '', folder = '', column = ''] = line.split('\t');
+    const held = portsOfColumn(column);
     if (held.some(({ protocol, port }) => protocol === wanted.protocol && port === wanted.port)) {
-      return name;
+      return { name, project, ofCheckout: `${folder}/`.startsWith(`${said('checkout')}/`) };
     }
   }
   return undefined;
+}
+
+/** Two stacks of one checkout would share nothing, not even the data in their volumes: that is a person's decision. */
+function underAnotherName({ seen: { state } }: Sight, about: string, { by }: Wanted, other: OtherContainer): Finding {
+  const { name, project } = other;
+  const wanted = state.runtime.kind === 'compose' ? state.runtime.project : '';
+  return error(
+    about,
+    `expected it free for ${by} of the Compose project ${wanted}, found it held by ${name}: this checkout's own services run as the project ${project}`,
+    `Set \`compose.project: ${project}\` in the config, and a deploy goes on with them. To have them under the other name, end them first: \`docker compose -p ${project} down\`; the data in their volumes does not follow.`,
+  );
 }
 
 const decoded = ({ allSaid }: Sight, key: string): string[] =>

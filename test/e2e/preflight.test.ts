@@ -18,14 +18,16 @@ describe('the preflight on a real host', function () {
   before(async () => {
     stage = await startStage();
     // Where the security group would be asked about: one port that the application serves, and one that nobody does.
-    const config = readFileSync(stage.configPath, 'utf8');
-    writeFileSync(
-      stage.configPath,
-      config.replace('    wait: 1s\n', '    ports: { local: [9777], public: [8002, 4] }\n    wait: 1s\n'),
-    );
+    changeConfig('    wait: 1s\n', '    ports: { local: [9777], public: [8002, 4] }\n    wait: 1s\n');
   });
   after(() => stage?.down());
 
+  /** A worker reads it anew for every command. */
+  function changeConfig(from: string, to: string): void {
+    const config = readFileSync(stage.configPath, 'utf8');
+    assert.ok(config.includes(from), config);
+    writeFileSync(stage.configPath, config.replace(from, to));
+  }
   const cli = (...args: string[]) => dbc(args, stage.temporal.env);
   const doctor = async () => {
     const { code, stdout } = await cli('doctor', 'production', '--json');
@@ -140,5 +142,80 @@ describe('the preflight on a real host', function () {
       [],
     );
     assert.equal((await cli('env', 'check', 'production', '--json')).code, 0);
+  });
+
+  it('goes on with the stack that runs when the compose file gives it another name, and refuses to make a second one', async () => {
+    const text = await stage.origin.git('show', 'HEAD:docker-compose.yml');
+    await stage.origin.commitFiles({ 'docker-compose.yml': `name: renamed\n${text}\n` });
+    for (const noop of [false, true]) {
+      const report = await stage.run();
+      assert.deepEqual([report.outcome, report.noop], ['succeeded', noop], JSON.stringify(report.failure));
+    }
+    const project = 'automated-trading-platform';
+    const label = '{{.Label "com.docker.compose.project"}}';
+    const projects = (await stage.ec2.docker('ps', '--all', '--format', label)).split('\n');
+    assert.deepEqual(new Set(projects), new Set([project]));
+    assert.equal((await cli('drift', 'production')).code, 0);
+    assert.match((await cli('logs', 'production', 'backend-aws')).stdout, /backend: listening/);
+
+    // Nobody has kept the name where the services were first started by a person.
+    await stage.onHost(`rm -r ${repository}/.git/deploy-by-commit/projects`);
+    const before = await evidence(stage);
+    const refused = await stage.run();
+    assert.deepEqual([refused.outcome, refused.failure?.type], ['not-applied', 'PreflightFailed']);
+    assert.match(
+      refused.failure?.message ?? '',
+      /port 8002: expected it free for backend-aws of the Compose project renamed, found it held by automated-trading-platform-backend-aws-1: this checkout's own services run as the project automated-trading-platform\. Set `compose\.project: automated-trading-platform`/,
+    );
+    assert.deepEqual(await evidence(stage), before);
+    changeConfig('{ profile: aws }', `{ profile: aws, project: ${project} }`);
+    const report = await stage.run();
+    changeConfig(`{ profile: aws, project: ${project} }`, '{ profile: aws }');
+    assert.deepEqual([report.outcome, report.noop], ['succeeded', true], JSON.stringify(report.failure));
+    assert.equal((await doctor()).code, 0);
+  });
+
+  it('names an env file that cannot be read, that git has ever held, and a public port that gives no answer', async () => {
+    const ignored = await stage.origin.git('show', 'HEAD:.gitignore');
+    const leak = { '.gitignore': ignored.replace('.env.aws\n', ''), '.env.aws': 'POSTGRES_DB=leaked\n' };
+    await stage.origin.commitFiles(leak);
+    await stage.origin.commitFiles({ '.gitignore': `${ignored}\n`, '.env.aws': null });
+    await stage.onHost(`git -C ${repository} fetch --quiet origin`);
+    await stage.ec2.sh(`chown root: ${repository}/.env.aws && iptables -w -I INPUT -p tcp --dport 4 -j DROP`);
+    const { code, findings } = await doctor();
+    await stage.ec2.sh(`chown ubuntu: ${repository}/.env.aws && iptables -w -D INPUT -p tcp --dport 4 -j DROP`);
+    assert.equal(code, 1);
+    const told = findings.map(({ level, about, message, hint }) => `${level} ${about}: ${message} ${hint ?? ''}`);
+    for (const wanted of [
+      /^error \.env\.aws: expected a file that ubuntu can read, found one of mode 600 that it cannot .*chown ubuntu/,
+      /^warning \.env\.aws: \.env\.aws was in git once, last changed by [0-9a-f]{7} .*filter-repo/,
+      /^error public port 4: expected 10\..* to answer the worker, found that it gives no answer .*security group/,
+    ]) {
+      assert.ok(
+        told.some((line) => wanted.test(line)),
+        `${wanted}: ${told.join('\n')}`,
+      );
+    }
+  });
+
+  it('names a Docker engine that is stopped and an env file that is not there, and changes nothing', async () => {
+    const kept = () =>
+      stage.onHost(
+        `cd ${repository} && git rev-parse HEAD && git status --porcelain && cd .git/deploy-by-commit && ls -R lease snapshots releases quarantine 2>/dev/null || true`,
+      );
+    await stage.onHost(`mv ${repository}/.env.aws /tmp/env`);
+    await stage.ec2.sh('pid=$(cat /run/docker.pid); kill $pid; while [ -d /proc/$pid ]; do sleep 0.05; done');
+    const before = await kept();
+    const report = await stage.run();
+    const { findings } = await doctor();
+    assert.deepEqual([report.outcome, report.failure?.type], ['not-applied', 'PreflightFailed']);
+    const errors = findings
+      .filter(({ level }) => level === 'error')
+      .map(({ about, message }) => `${about}: ${message}`);
+    for (const told of [report.failure?.message ?? '', errors.join('\n')]) {
+      assert.match(told, /Docker: Docker does not answer: .*Cannot connect to the Docker daemon/);
+      assert.match(told, /\.env\.aws is missing in \/home\/ubuntu\/automated-trading-platform/);
+    }
+    assert.equal(await kept(), before);
   });
 });

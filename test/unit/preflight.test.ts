@@ -33,6 +33,7 @@ const healthy = {
   'disk-repository': '20000000 /',
   'disk-docker': '20000000 /',
   memory: '1000000',
+  checkout: '/srv/app',
 };
 
 interface Seen {
@@ -230,8 +231,16 @@ describe('the preflight', () => {
       );
       const ours = `${held} users:(("node",pid=4711,fd=3))`;
       assert.match(one({ lines: lines({ ss: ours }) }), /held by another process: node \(PID 4711\)/);
-      const other = { ss: held, 'docker-ports': 'other-app-1 0.0.0.0:8002->80/tcp, :::8002->80/tcp' };
+      const other = {
+        ss: held,
+        'docker-ports': 'other-app-1\tother\t/srv/other\t0.0.0.0:8002->80/tcp, :::8002->80/tcp',
+      };
       assert.match(one({ lines: lines(other) }), /the container other-app-1/);
+      const renamed = 'old-api-1\told\t/srv/app/docker\t0.0.0.0:8002->80/tcp';
+      assert.match(
+        one({ lines: lines({ ss: held, 'docker-ports': renamed }) }),
+        /^error: port 8002: .*free for api of the Compose project x, found it held by old-api-1: this checkout's own.*project old\. Set `compose\.project: old`.*docker compose -p old down/,
+      );
       assert.match(one({ lines: lines({ 'proc-net': 'tcp 00000000:1F42' }) }), /port 8002.*unknown/);
     });
 
