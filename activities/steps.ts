@@ -131,7 +131,7 @@ export async function reset(_deps: Deps, input: ResetInput, run: Run): Promise<R
   };
 }
 
-export async function build({ program, secrets }: Deps, input: BuildInput, run: Run): Promise<BuildResult> {
+export async function build(deps: Deps, input: BuildInput, run: Run): Promise<BuildResult> {
   const { target, sha, snapshot } = input;
   const runtime = runtimeFor(target.runtime);
   const project = projectOf(snapshot);
@@ -144,34 +144,60 @@ export async function build({ program, secrets }: Deps, input: BuildInput, run: 
     onFailure: 'fail',
   });
   if (target.runtime.kind === 'commands') return { images: [], reused: false };
-  const now = await observe(program, secrets, runtime, input, {
-    commit: sha,
-    rules: [],
-    brief: true,
-    signal: run.signal,
-    project,
-  });
-  const images = imagesOf(now.state.runtime);
-  const missing = (now.state.services ?? []).filter((service) => !images.some((image) => image.service === service));
-  if (missing.length > 0 || now.state.problem !== undefined) {
+  const { images, missing, problem } = await imagesNow(deps, input, run);
+  if (missing.length > 0 || problem !== undefined) {
     throw new DeployError(
       'ImageMissing',
-      `${input.host.alias}: after the build ${missing.length > 0 ? `there is no image for ${missing.join(', ')}` : `Compose cannot read its files: ${now.state.problem}`}.`,
+      `${input.host.alias}: after the build ${missing.length > 0 ? `there is no image for ${missing.join(', ')}` : `Compose cannot read its files: ${problem}`}.`,
       { hint: 'An image that no Dockerfile builds has to be on the host or in a registry that it can pull from.' },
     );
   }
   return { images, reused: result.includes('reused') };
 }
 
-export async function start(_deps: Deps, input: StartInput, run: Run): Promise<void> {
+/** The images of the checkout's services, and the services that have none. */
+async function imagesNow({ program, secrets }: Deps, input: BuildInput | StartInput, run: Run) {
+  const now = await observe(program, secrets, runtimeFor(input.target.runtime), input, {
+    commit: input.sha,
+    rules: [],
+    brief: true,
+    signal: run.signal,
+    project: projectOf(input.snapshot),
+  });
+  const images = imagesOf(now.state.runtime);
+  const missing = (now.state.services ?? []).filter((service) => !images.some((image) => image.service === service));
+  return { images, missing, problem: now.state.problem };
+}
+
+export async function start(deps: Deps, input: StartInput, run: Run): Promise<void> {
   const { target, sha, snapshot, deploy } = input;
   const context = { target: target.name, sha, deploy, project: projectOf(snapshot) };
-  await run.job(input, {
+  const spec = {
     name: 'start',
     script: runtimeFor(target.runtime).start(context),
     deadlineMs: target.timeouts.startMs,
-    onFailure: 'fail',
-  });
+  };
+  try {
+    await run.job(input, { ...spec, onFailure: 'fail' });
+  } catch (error) {
+    const failed = error instanceof DeployError && error.type === 'CommandFailed' ? error : undefined;
+    if (failed && target.runtime.kind === 'compose') await refuseMissingImages(deps, input, run, failed);
+    throw error;
+  }
+}
+
+/** They were there after the build. Whoever removed them, the release has nothing to do with it. */
+async function refuseMissingImages(deps: Deps, input: StartInput, run: Run, failed: DeployError): Promise<void> {
+  const { missing, problem } = await imagesNow(deps, input, run);
+  if (missing.length === 0 || problem !== undefined) return;
+  throw new DeployError(
+    'ImageMissing',
+    `${input.host.alias}: the image of ${missing.join(', ')} was removed between the build and the start.`,
+    {
+      hint: 'Does a hook, a scheduled `docker image prune` or a person clean up there? Then deploy again.',
+      ...(failed.tail === undefined ? {} : { tail: failed.tail }),
+    },
+  );
 }
 
 /**

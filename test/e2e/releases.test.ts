@@ -16,7 +16,10 @@ const project = 'automated-trading-platform';
 const hooks = ['before', 'after', 'beforeRollback'].map((name) => {
   const line = `echo "$DBC_HOOK to $DBC_COMMIT from $DBC_PREVIOUS in $(git rev-parse HEAD) of $COMPOSE_PROJECT_NAME"`;
   const more =
-    { before: '[ ! -e /home/ubuntu/linger ] || sleep 98', after: '[ ! -e /home/ubuntu/refuse ]' }[name] ?? 'true';
+    {
+      before: `[ ! -e /home/ubuntu/linger ] || sleep 98; [ ! -e /home/ubuntu/lose ] || docker image rm --force ${project}-frontend`,
+      after: '[ ! -e /home/ubuntu/refuse ]',
+    }[name] ?? 'true';
   return `      ${name}:\n        timeout: 8s\n        run: |\n          ${line} >>/home/ubuntu/hooks\n          ${more}\n`;
 });
 
@@ -213,5 +216,20 @@ describe('releases on a real host', function () {
       ['rolled-back', 'DeadlineExceeded', 'before'],
     );
     assert.equal(await stage.onHost('pgrep -fx "sleep 98" || true'), '', 'its command has ended');
+  });
+
+  it('are put back when somebody removes an image before the services start, which is not held against the commit', async () => {
+    const sixth = await stage.origin.commit('good', '6');
+    await stage.onHost('touch lose');
+    const report = await stage.run();
+    await stage.onHost('rm lose');
+    assert.deepEqual(
+      [report.outcome, report.failure?.type, report.failure?.step],
+      ['rolled-back', 'ImageMissing', 'start'],
+    );
+    assert.match(report.failure?.message ?? '', /the image of frontend was removed between the build and the start/);
+    const { quarantined = [] } = await answer('releases', target);
+    assert.ok(!quarantined.some(({ sha }) => sha === sixth));
+    assert.match((await dbc('status', target)).stdout, /Rolled back|rolled back|rolled-back/);
   });
 });

@@ -22,6 +22,7 @@ describe('the quarantine', () => {
     ['start', 'CommandFailed', false],
     ['build', 'CommandFailed', false],
     ['start', 'DeadlineExceeded', false],
+    ['start', 'ImageMissing', false],
     ['start', 'SshUnavailable', false],
     ['verify', 'SshUnavailable', false],
     ['verify', 'CommandFailed', false],

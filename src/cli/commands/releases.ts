@@ -45,7 +45,7 @@ export async function releases(
       return exitCode;
     }
     showAnswers(terminal, answers, reading);
-    terminal.note(`Deploys that failed before their services were started are told by \`dbc status ${target}\`.`);
+    terminal.note(`Deploys that failed or were aborted are told by \`dbc status ${target}\`.`);
     return exitCode;
   });
 }
