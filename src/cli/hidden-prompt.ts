@@ -8,10 +8,11 @@ export function askHidden(
   question: string,
   { stdin, stderr }: Pick<NodeJS.Process, 'stdin' | 'stderr'> = process,
 ): Promise<string> {
-  stderr.write(question);
   // What is typed would be echoed to this.
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: stdin, output: nowhere, terminal: true, historySize: 0 });
+  // Not before the terminal itself has stopped to echo.
+  stderr.write(question);
   return new Promise((resolve, reject) => {
     lines.once('line', resolve);
     lines.once('SIGINT', () => lines.close());

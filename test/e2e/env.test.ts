@@ -11,7 +11,7 @@ import { encryptionCodec } from '../../src/codec/encryption-codec.ts';
 import { payloadKeys } from '../../src/codec/payload-keys.ts';
 import { needs } from '../lab/needs.ts';
 import { startWorkerProcess } from '../lab/worker-process.ts';
-import { dbc, dbcReading, startDbc } from '../unit/dbc-process.ts';
+import { dbc, dbcReading, dbcTyping, startDbc } from '../unit/dbc-process.ts';
 import { type Evidence, evidence } from './evidence.ts';
 import { type Stage, startStage, target } from './stage.ts';
 
@@ -117,9 +117,12 @@ describe('dbc env set, on a real host', function () {
     assert.deepEqual(await telegramHealth(), { status: 'FAIL', enabled: false, chat_id_set: true, last_send_ok: null });
   });
 
-  it('turns Telegram off again, with the health that the playbook expects', async () => {
-    const { code, stderr } = await set(['RUN_TELEGRAM', '--restart', 'backend-aws'], '0\n');
-    assert.equal(code, 0, stderr);
+  it('turns Telegram off again by a value typed at the prompt, with the health that the playbook expects', async () => {
+    const typed = { prompt: 'New value of RUN_TELEGRAM: ', keys: '0\r' };
+    const asked = ['env', 'set', target, 'RUN_TELEGRAM', '--restart', 'backend-aws'];
+    const { code, screen, intact } = await dbcTyping(asked, typed, env);
+    assert.deepEqual([code, intact], [0, true], screen);
+    assert.match(screen, /^New value of RUN_TELEGRAM: \r\n/, 'what was typed is not shown');
     const expected = { status: 'FAIL', enabled: false, chat_id_set: true, last_send_ok: null };
     assert.deepEqual(await telegramHealth(), expected);
     assert.equal(messages.length, 1);

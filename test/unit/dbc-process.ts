@@ -1,6 +1,8 @@
 /** `dbc` as a process of its own. */
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { program, root } from '../lab/program.ts';
 
 /** Loader hooks run beside the program: whatever way a module is loaded, they see it. */
@@ -27,12 +29,22 @@ export interface Running {
   done: Promise<Ran>;
 }
 
-/** Temporal is at an address where nobody listens, so that no test finds one by accident. */
-export function startDbc(args: string[], env: NodeJS.ProcessEnv = {}, imports: string[] = [], input?: string): Running {
+function nodeArgs(args: string[], imports: string[] = []): string[] {
   // Who looks at what is loaded wants the modules apart, as the sources have them.
   const { node, path } = program('src/cli/main', imports.length > 0 ? { sources: root } : {});
-  const child = spawn(process.execPath, [...node, ...imports.flatMap((one) => ['--import', one]), path, ...args], {
-    env: { ...process.env, TEMPORAL_ADDRESS: '127.0.0.1:1', ...env },
+  return [...node, ...imports.flatMap((one) => ['--import', one]), path, ...args];
+}
+
+/** Temporal is at an address where nobody listens, so that no test finds one by accident. */
+const withoutTemporal = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({
+  ...process.env,
+  TEMPORAL_ADDRESS: '127.0.0.1:1',
+  ...env,
+});
+
+export function startDbc(args: string[], env: NodeJS.ProcessEnv = {}, imports: string[] = [], input?: string): Running {
+  const child = spawn(process.execPath, nodeArgs(args, imports), {
+    env: withoutTemporal(env),
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
   child.stdin?.end(input);
@@ -58,6 +70,27 @@ export const dbc = (args: string[], env?: NodeJS.ProcessEnv): Promise<Ran> => st
 /** What is written to its standard input, as by a pipe. */
 export const dbcReading = (args: string[], input: string, env?: NodeJS.ProcessEnv): Promise<Ran> =>
   startDbc(args, env, [], input).done;
+
+/** What a terminal showed, and whether it was left as it was. */
+export interface Typed {
+  code: number;
+  screen: string;
+  intact: boolean;
+}
+
+/** On a terminal of its own, where these keys are typed once it shows the prompt. */
+export async function dbcTyping(
+  args: string[],
+  { prompt, keys }: { prompt: string; keys: string },
+  env: NodeJS.ProcessEnv = {},
+): Promise<Typed> {
+  const script = fileURLToPath(new URL('../lab/terminal.py', import.meta.url));
+  const command = [process.execPath, ...nodeArgs(args)];
+  const { stdout } = await promisify(execFile)('python3', [script, prompt, keys, ...command], {
+    env: withoutTemporal(env),
+  });
+  return JSON.parse(stdout) as Typed;
+}
 
 /** The URLs of the modules that a command loads, whatever way it does. */
 export async function modulesOf(args: string[]): Promise<string[]> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { PassThrough, Readable } from 'node:stream';
 import { askHidden } from '../../src/cli/hidden-prompt.ts';
 import { checkedNames, readChange } from '../../src/cli/new-values.ts';
-import { dbc, dbcReading } from './dbc-process.ts';
+import { dbc, dbcReading, dbcTyping } from './dbc-process.ts';
 
 type Streams = NonNullable<Parameters<typeof readChange>[2]>;
 const one = { unset: false, stdin: false };
@@ -92,6 +92,19 @@ describe('dbc env set', () => {
     assert.equal(code, 2);
     assert.match(stderr, /expected 32 bytes in base64 or hexadecimal in DBC_PAYLOAD_KEY/);
     assert.ok(!stderr.includes(canary));
+  });
+
+  const prompt = 'New value of TOKEN: ';
+  const key = { DBC_PAYLOAD_KEY: Buffer.alloc(32, 7).toString('base64') };
+
+  it('shows nothing of what is typed on a terminal, connects to nothing after Ctrl-C, and leaves the terminal as it was', async () => {
+    const { code, screen, intact } = await dbcTyping(
+      ['env', 'set', 'p', 'TOKEN'],
+      { prompt, keys: `${canary}\x03` },
+      key,
+    );
+    assert.deepEqual({ code, intact, shown: screen.includes(canary) }, { code: 2, intact: true, shown: false });
+    assert.match(screen, /^New value of TOKEN: \r\n.*Interrupted; nothing was started\.\s*$/s);
   });
 
   it('lets several names through only to take them out', () => {
