@@ -9,6 +9,7 @@ import { makeTinyOrigin, type Origin } from '../lab/origin.ts';
 import { sshOutput } from '../lab/ssh-client.ts';
 import { type SshHost, startSshHost } from '../lab/ssh-host.ts';
 import { startTemporal, type TemporalServer } from '../lab/temporal.ts';
+import { tinyConfig } from '../lab/tiny-config.ts';
 import { startWorkerProcess, type WorkerProcess } from '../lab/worker-process.ts';
 import { dbc as run } from '../unit/dbc-process.ts';
 
@@ -52,21 +53,18 @@ describe('a deploy that cannot be right', function () {
     const { code, stdout, stderr } = await run(['deploy', 'production', ...args], temporal.env);
     return { code, said: `${stdout}${stderr}` };
   };
-  const write = (change: { key?: string; knownHosts?: string; branch?: string }) =>
-    writeFileSync(
-      config,
-      `targets:
-  production:
-    hosts: [{ name: web-1, address: ${host.host.address}, user: ${host.host.user}, port: ${host.host.port} }]
-    ssh: { privateKey: { file: ${change.key ?? host.privateKeyPath} }, knownHosts: ${change.knownHosts ?? host.knownHostsPath} }
-    repository: { path: ${JSON.stringify(path)}, branch: ${JSON.stringify(change.branch ?? 'main')} }
-    commands: { build: ./build, start: ./start, stop: ./stop, status: ./status }
-    wait: 0
-    verify: { deadline: 5s, interval: 100ms, passes: 2 }
-    recovery: 0
-    health: [{ name: app, url: '${origin.healthUrl}', expect: { passes: body.health == "PASS" } }]
-`,
-    );
+  const write = ({ key, knownHosts, branch = 'main' }: { key?: string; knownHosts?: string; branch?: string }) => {
+    const paths = {
+      privateKeyPath: key ?? host.privateKeyPath,
+      knownHostsPath: knownHosts ?? host.knownHostsPath,
+    };
+    const keys = {
+      repository: { path, branch },
+      recovery: 0,
+      health: [{ name: 'app', url: origin.healthUrl, expect: { passes: 'body.health == "PASS"' } }],
+    };
+    writeFileSync(config, tinyConfig({ ...host, ...paths }, origin.healthUrl, keys));
+  };
 
   it('but a path with blanks, quotes and $() in it is right', async () => {
     const { code, said } = await deploy('--commit', origin.first);

@@ -8,6 +8,7 @@ import { makeTinyOrigin } from '../lab/origin.ts';
 import { processTable } from '../lab/processes.ts';
 import { sshOutput } from '../lab/ssh-client.ts';
 import { type SshHost, startSshHost } from '../lab/ssh-host.ts';
+import { tinyConfig } from '../lab/tiny-config.ts';
 import { until } from '../lab/until.ts';
 import { dbc, startDbc } from '../unit/dbc-process.ts';
 
@@ -28,21 +29,7 @@ describe('an embedded deploy', function () {
     await sshOutput(host, `git clone -q ${origin.path} app && cd app && ./build && ./start`);
     slow = await origin.commitFiles({ 'build-seconds': '10\n' });
     env = { XDG_DATA_HOME: join(dir, 'data') };
-    const { host: at, privateKeyPath, knownHostsPath, home } = host;
-    writeFileSync(
-      join(dir, 'deploy.yaml'),
-      `targets:
-  production:
-    hosts: [{ name: web-1, address: ${at.address}, user: ${at.user}, port: ${at.port} }]
-    ssh: { privateKey: { file: ${privateKeyPath} }, knownHosts: ${knownHostsPath} }
-    repository: { path: ${join(home, 'app')}, branch: main }
-    commands: { build: ./build, start: ./start, stop: ./stop, status: ./status }
-    wait: 0
-    verify: { deadline: 5s, interval: 100ms, passes: 2 }
-    recovery: 0
-    health: [{ name: app, url: '${origin.healthUrl}', expect: { this commit: body.commit == commit } }]
-`,
-    );
+    writeFileSync(join(dir, 'deploy.yaml'), tinyConfig(host, origin.healthUrl, { recovery: 0 }));
   });
   after(async () => {
     await host?.stop();

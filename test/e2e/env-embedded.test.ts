@@ -9,6 +9,7 @@ import { needs } from '../lab/needs.ts';
 import { makeTinyOrigin } from '../lab/origin.ts';
 import { sshOutput } from '../lab/ssh-client.ts';
 import { type SshHost, startSshHost } from '../lab/ssh-host.ts';
+import { tinyConfig } from '../lab/tiny-config.ts';
 import { until } from '../lab/until.ts';
 import { dbcReading, startDbc } from '../unit/dbc-process.ts';
 
@@ -35,21 +36,7 @@ describe('dbc env set --embedded', function () {
     await sshOutput(host, `git clone -q ${origin.path} app && cd app && ./build && ./start`);
     await sshOutput(host, `umask 077; printf '%s' '${old}' > app/.env`);
     env = { XDG_DATA_HOME: join(dir, 'data') };
-    const { host: at, privateKeyPath, knownHostsPath, home } = host;
-    writeFileSync(
-      join(dir, 'deploy.yaml'),
-      `targets:
-  production:
-    hosts: [{ name: web-1, address: ${at.address}, user: ${at.user}, port: ${at.port} }]
-    ssh: { privateKey: { file: ${privateKeyPath} }, knownHosts: ${knownHostsPath} }
-    repository: { path: ${join(home, 'app')}, branch: main }
-    commands: { build: ./build, start: ./start, stop: ./stop, status: ./status }
-    env: { file: .env }
-    wait: 0
-    verify: { deadline: 5s, interval: 100ms, passes: 2 }
-    health: [{ name: app, url: '${origin.healthUrl}', expect: { this commit: body.commit == commit } }]
-`,
-    );
+    writeFileSync(join(dir, 'deploy.yaml'), tinyConfig(host, origin.healthUrl, { env: { file: '.env' } }));
   });
   after(async () => {
     await host?.stop();

@@ -9,6 +9,7 @@ import { needs } from '../lab/needs.ts';
 import { makeTinyOrigin, type Origin } from '../lab/origin.ts';
 import { sshOutput } from '../lab/ssh-client.ts';
 import { type SshHost, startSshHost } from '../lab/ssh-host.ts';
+import { tinyConfig } from '../lab/tiny-config.ts';
 import { dbc } from '../unit/dbc-process.ts';
 
 describe('a host without access to the remote', function () {
@@ -37,21 +38,12 @@ describe('a host without access to the remote', function () {
       `git clone -q ${origin.path} app && cd app && git remote remove origin && ./build && ./start`,
     );
     execFileSync('git', ['clone', '--quiet', origin.path, join(dir, 'clone')]);
-    const { host: at, privateKeyPath, knownHostsPath, home } = host;
-    writeFileSync(
-      join(dir, 'deploy.yaml'),
-      `targets:
-  production:
-    hosts: [{ name: web-1, address: ${at.address}, user: ${at.user}, port: ${at.port} }]
-    ssh: { privateKey: { file: ${privateKeyPath} }, knownHosts: ${knownHostsPath} }
-    repository: { path: ${join(home, 'app')}, branch: main, source: push, clone: clone }
-    commands: { build: ./build, start: ./start, stop: ./stop, status: ./status }
-    notify: [{ slack: { env: SLACK_URL } }]
-    wait: 0
-    verify: { deadline: 3s, interval: 100ms, passes: 2 }
-    health: [{ name: app, url: '${tiny.healthUrl}', expect: { this commit: body.commit == commit } }]
-`,
-    );
+    const pushed = {
+      repository: { path: join(host.home, 'app'), branch: 'main', source: 'push', clone: 'clone' },
+      notify: [{ slack: { env: 'SLACK_URL' } }],
+      verify: { deadline: '3s', interval: '100ms', passes: 2 },
+    };
+    writeFileSync(join(dir, 'deploy.yaml'), tinyConfig(host, tiny.healthUrl, pushed));
   });
   after(async () => {
     await host?.stop();

@@ -9,6 +9,7 @@ import { makeTinyOrigin } from '../lab/origin.ts';
 import { sshOutput } from '../lab/ssh-client.ts';
 import { type SshHost, startSshHost } from '../lab/ssh-host.ts';
 import { startTemporal, type TemporalServer } from '../lab/temporal.ts';
+import { tinyConfig } from '../lab/tiny-config.ts';
 import { until } from '../lab/until.ts';
 import { type Running, dbc as run, startDbc } from '../unit/dbc-process.ts';
 
@@ -32,22 +33,8 @@ describe('versioned workers', function () {
     client = new Client({ connection: await Connection.connect({ address: temporal.address }) });
     await sshOutput(host, `git clone -q ${origin.path} app && cd app && ./build && ./start`);
     slow = await origin.commitFiles({ 'build-seconds': '12\n' });
-    const { host: at, privateKeyPath, knownHostsPath, home } = host;
     config = join(dir, 'deploy.yaml');
-    writeFileSync(
-      config,
-      `targets:
-  production:
-    hosts: [{ name: web-1, address: ${at.address}, user: ${at.user}, port: ${at.port} }]
-    ssh: { privateKey: { file: ${privateKeyPath} }, knownHosts: ${knownHostsPath} }
-    repository: { path: ${join(home, 'app')}, branch: main }
-    commands: { build: ./build, start: ./start, stop: ./stop, status: ./status }
-    wait: 0
-    verify: { deadline: 5s, interval: 100ms, passes: 2 }
-    recovery: 0
-    health: [{ name: app, url: '${origin.healthUrl}', expect: { this commit: body.commit == commit } }]
-`,
-    );
+    writeFileSync(config, tinyConfig(host, origin.healthUrl, { recovery: 0 }));
   });
   after(async () => {
     for (const worker of workers) worker.kill('SIGTERM');
