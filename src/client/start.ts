@@ -69,7 +69,7 @@ export async function startEnvChange(
 async function startChange(
   server: Server,
   type: string,
-  request: { target: string; actor: string },
+  request: { target: string; actor: string; commit?: string },
   staticSummary: string,
   options: StartOptions,
 ): Promise<DeployRef> {
@@ -87,6 +87,8 @@ async function startChange(
           { key: key(searchAttributes.target), value: target },
           { key: key(searchAttributes.actor), value: request.actor },
           { key: key(searchAttributes.phase), value: 'loading' },
+          // As it was asked for; the full one once it is known.
+          ...(request.commit === undefined ? [] : [{ key: key(searchAttributes.commit), value: request.commit }]),
         ]),
         staticSummary,
       }),

@@ -9,6 +9,7 @@ import { makeTinyOrigin } from '../lab/origin.ts';
 import { sshOutput } from '../lab/ssh-client.ts';
 import { type SshHost, startSshHost } from '../lab/ssh-host.ts';
 import { startTemporal, type TemporalServer } from '../lab/temporal.ts';
+import { configOf, tinyCommands, tinyTarget } from '../lab/tiny-config.ts';
 import { until } from '../lab/until.ts';
 import { type Running, dbc as run, startDbc } from '../unit/dbc-process.ts';
 
@@ -33,7 +34,12 @@ describe('dbc, with a real host and a real Temporal', () => {
     commits.slow = await origin.commitFiles({ 'build-seconds': '60\n' });
     commits.next = await origin.commitFiles({ 'build-seconds': null });
     config = join(dir, 'deploy.yaml');
-    writeFileSync(config, configFor(host, origin.healthUrl));
+    const keys = {
+      commands: { ...tinyCommands, logs: 'echo a line of $DBC_SERVICE; [ "$DBC_SERVICE" != absent ] || ls absent' },
+      verify: { deadline: '20s', interval: '200ms', passes: 1 },
+    };
+    const production = tinyTarget(host, origin.healthUrl, keys);
+    writeFileSync(config, configOf({ production, 'without-logs': { ...production, commands: tinyCommands } }));
   });
   after(async () => {
     serving?.kill('SIGTERM');
@@ -145,6 +151,13 @@ describe('dbc, with a real host and a real Temporal', () => {
     assert.deepEqual([question.code, /Did you mean "production"/.test(question.stderr)], [2, true]);
     assert.equal((await dbc('deploy', 'production', '--commit', 'deadbeef')).code, 2);
     assert.equal(await head(), commits.next);
+    assert.match((await dbc('status')).stdout, /^production +deploy +deadbee +not-applied /m);
+  });
+
+  it('has nothing to abort where nothing runs, which is said and exits 1', async () => {
+    const { code, stderr } = await dbc('abort', 'production');
+    assert.equal(code, 1);
+    assert.match(stderr, /There is nothing to abort: the last deploy of production has ended \(not-applied\)/);
   });
 
   it('refuses a busy target with exit code 4 and the holder; an interrupt aborts, with exit code 5', async () => {
@@ -180,19 +193,3 @@ describe('dbc, with a real host and a real Temporal', () => {
     assert.equal(await head(), commits.first);
   });
 });
-
-const configFor = (host: SshHost, healthUrl: string): string => `
-targets:${targetFor('production', host, healthUrl, logs)}${targetFor('without-logs', host, healthUrl, '')}`;
-
-const logs = `, logs: 'echo a line of $DBC_SERVICE; [ "$DBC_SERVICE" != absent ] || ls absent'`;
-
-const targetFor = (name: string, ssh: SshHost, healthUrl: string, logsCommand: string): string => `
-  ${name}:
-    hosts: [{ name: web-1, address: ${ssh.host.address}, user: ${ssh.host.user}, port: ${ssh.host.port} }]
-    ssh: { privateKey: { file: ${ssh.privateKeyPath} }, knownHosts: ${ssh.knownHostsPath} }
-    repository: { path: ${ssh.home}/app, branch: main }
-    commands: { build: ./build, start: ./start, stop: ./stop, status: ./status${logsCommand} }
-    wait: 0
-    health:
-      - { name: system, url: "${healthUrl}", expect: { commit: body.commit == commit } }
-    verify: { deadline: 20s, interval: 200ms, passes: 1 }`;
