@@ -64,7 +64,7 @@ function judged(sight: Sight, wanted: Wanted[], isOurs: (listener: Listener) => 
     const other = holders.find((listener) => !isOurs(listener));
     if (other === undefined) return ok(about, holders.length > 0 ? 'held by our own services' : 'free');
     const container = containerWith(sight, port);
-    if (container?.ofCheckout) return underAnotherName(sight, about, port, container);
+    if (container?.ofCheckout) return underAnotherName(about, port, projectOf(sight), container);
     const holder = other.process ?? (container && `the container ${container.name}`) ?? 'unknown (needs root)';
     return error(
       about,
@@ -94,32 +94,35 @@ function ownContainers(sight: Sight): OwnContainer[] {
 interface OtherContainer {
   name: string;
   project: string;
-  /** Whether it was started from this checkout. */
+  /** Whether it is of this checkout all the same. */
   ofCheckout: boolean;
 }
 
 /** One that is none of our project, whose process only root sees. */
-function containerWith({ said, allSaid }: Sight, wanted: PublishedPort): OtherContainer | undefined {
-  for (const line of allSaid('docker-ports')) {
+function containerWith(sight: Sight, wanted: PublishedPort): OtherContainer | undefined {
+  for (const line of sight.allSaid('docker-ports')) {
     const [name = '', project = '', folder = '', column = ''] = line.split('\t');
     const held = portsOfColumn(column);
     if (held.some(({ protocol, port }) => protocol === wanted.protocol && port === wanted.port)) {
-      return { name, project, ofCheckout: `${folder}/`.startsWith(`${said('checkout')}/`) };
+      const here = `${folder}/`.startsWith(`${sight.said('checkout')}/`);
+      return { name, project, ofCheckout: here && project !== projectOf(sight) };
     }
   }
   return undefined;
 }
 
 /** Two stacks of one checkout would share nothing, not even the data in their volumes: that is a person's decision. */
-function underAnotherName({ seen: { state } }: Sight, about: string, { by }: Wanted, other: OtherContainer): Finding {
+function underAnotherName(about: string, { by }: Wanted, expected: string, other: OtherContainer): Finding {
   const { name, project } = other;
-  const wanted = state.runtime.kind === 'compose' ? state.runtime.project : '';
   return error(
     about,
-    `expected it free for ${by} of the Compose project ${wanted}, found it held by ${name}: this checkout's own services run as the project ${project}`,
+    `expected it free for ${by} of the Compose project ${expected}, found it held by ${name}: this checkout's own services run as the project ${project}`,
     `Set \`compose.project: ${project}\` in the config, and a deploy goes on with them. To have them under the other name, end them first: \`docker compose -p ${project} down\`; the data in their volumes does not follow.`,
   );
 }
+
+const projectOf = ({ seen: { state } }: Sight): string =>
+  state.runtime.kind === 'compose' ? state.runtime.project : '';
 
 const decoded = ({ allSaid }: Sight, key: string): string[] =>
   allSaid(key).map((each) => Buffer.from(each, 'base64').toString('utf8'));

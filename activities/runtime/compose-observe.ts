@@ -46,6 +46,7 @@ images() {
 # Each call takes a while, so what does not depend on each other is asked at once.
 echo "at docker compose config"
 project=${quote(project ?? '')}
+[ -n "$project" ] || project=\${COMPOSE_PROJECT_NAME:-}
 reading=
 [ -z "$project" ] || { containers "$project" >"$scratch/seen" & reading=$!; }
 ${withImages ? `${compose} config --images 2>/dev/null` : ':'} >"$scratch/names" & naming=$!
