@@ -51,7 +51,7 @@ async function answerOf(deps: Deps, input: AskInput, run: AskRun): Promise<Parti
       const logs = runtime.logs(service === undefined ? undefined : serviceName(service), question.lines);
       const { output, lines } = await program.call(input, {
         operation: 'read',
-        args: [60, pinnedProject(input.target.name) + logs],
+        args: [60, pinnedProject(input.target) + logs],
         timeoutMs: 70_000,
         signal: run.signal,
       });

@@ -73,7 +73,7 @@ export async function observe(
   const onHost = rules.filter(({ from }) => from === 'host');
   const script = [
     scratch,
-    pinnedProject(task.target.name),
+    pinnedProject(task.target),
     // The health URLs are asked while the rest is read.
     askScript(onHost),
     options.more?.begin ?? '',

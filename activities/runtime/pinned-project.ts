@@ -1,3 +1,4 @@
+import type { TargetConfig } from '../../src/contracts/target.ts';
 import { quote } from '../../src/domain/shell-quote.ts';
 
 /** Where a host keeps under which name the stack of a target runs: one line, written with every snapshot. */
@@ -8,8 +9,10 @@ export const pinPath = (target: string): string => `projects/${target}`;
  * stack beside the first one. What runs in the checkout does not tell: another target may have its stack there.
  * Bash, for scripts that name no project; `-p`, and so `compose.project`, wins over it.
  */
-export const pinnedProject = (target: string): string =>
-  `if read -r COMPOSE_PROJECT_NAME <"$(git rev-parse --git-common-dir)/deploy-by-commit/"${quote(pinPath(target))}; then
+export const pinnedProject = ({ name, runtime }: TargetConfig): string =>
+  runtime.kind === 'commands'
+    ? ''
+    : `if read -r COMPOSE_PROJECT_NAME <"$(git rev-parse --git-common-dir)/deploy-by-commit/"${quote(pinPath(name))}; then
   export COMPOSE_PROJECT_NAME
 fi 2>/dev/null
 `;
