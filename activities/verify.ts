@@ -159,6 +159,11 @@ export async function verifyRestored(
     ...judged.rules
       .filter(({ passed, rule }) => !passed && failedBefore.has(rule))
       .map(({ rule }) => `${rule} fails, as it did before the deploy`),
+    ...(target.env === undefined || secrets.envOf(input)?.sha256 === snapshot.envSha
+      ? []
+      : [
+          `${target.env.file} is not what it was before the deploy; it stays as it is, and \`dbc drift ${target.name}\` says in what it differs from the release's`,
+        ]),
     ...rebuilt.map((service) => `the image of ${service} was gone and was built again from ${shortSha(snapshot.sha)}`),
     ...(input.buildAttempted ? await pruned(run, input, part(input, 'prune'), runtime.pruneFailed(context)) : []),
   ];

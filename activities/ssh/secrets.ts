@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { HostTask } from '../../src/contracts/activities.ts';
 import { parseEnvFile } from '../../src/domain/env-file.ts';
 import { createRedactor, type Redactor } from '../../src/domain/redaction.ts';
@@ -5,6 +6,8 @@ import { createRedactor, type Redactor } from '../../src/domain/redaction.ts';
 interface Known {
   /** Undefined: there is none. */
   file: string | undefined;
+  /** SHA-256 of its bytes. */
+  sha256: string | undefined;
   values: Map<string, string> | undefined;
   secrets: string[];
   redactor: Redactor;
@@ -29,22 +32,23 @@ export class Secrets {
   learn(task: HostTask, env: Buffer | undefined): Redactor {
     const key = placeOf(task);
     const file = env?.toString('utf8');
+    const sha256 = env && createHash('sha256').update(env).digest('hex');
     const known = this.#known.get(key);
-    if (known && known.file === file) return known.redactor;
+    if (known && known.sha256 === sha256) return known.redactor;
     const values = file === undefined ? undefined : parseEnvFile(file);
     // Values that were there a moment ago may still stand in a log.
     const secrets = [...new Set([...this.#own, ...(values?.values() ?? []), ...(known?.secrets ?? [])])];
     const redactor = createRedactor(secrets);
-    this.#known.set(key, { file, values, secrets, redactor });
+    this.#known.set(key, { file, sha256, values, secrets, redactor });
     return redactor;
   }
 
   /** Values that the file may come to hold in a moment: redacted from now on. */
   expect(task: HostTask, values: readonly string[]): void {
     const key = placeOf(task);
-    const { file, values: variables, secrets = this.#own } = this.#known.get(key) ?? {};
+    const { file, sha256, values: variables, secrets = this.#own } = this.#known.get(key) ?? {};
     const all = [...new Set([...secrets, ...values])];
-    this.#known.set(key, { file, values: variables, secrets: all, redactor: createRedactor(all) });
+    this.#known.set(key, { file, sha256, values: variables, secrets: all, redactor: createRedactor(all) });
   }
 
   redactorFor(task: HostTask): Redactor {
@@ -52,9 +56,10 @@ export class Secrets {
   }
 
   /** The env file as last read; undefined when there is none that can be read, or no call to the host yet. */
-  envOf(task: HostTask): { text: string; values: ReadonlyMap<string, string> } | undefined {
-    const { file, values } = this.#known.get(placeOf(task)) ?? {};
-    return file === undefined || values === undefined ? undefined : { text: file, values };
+  envOf(task: HostTask): { text: string; sha256: string; values: ReadonlyMap<string, string> } | undefined {
+    const { file, sha256, values } = this.#known.get(placeOf(task)) ?? {};
+    if (file === undefined || sha256 === undefined || values === undefined) return undefined;
+    return { text: file, sha256, values };
   }
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { parse } from 'yaml';
 import type { DeployReport, DeployRequest, DeployView } from '../../src/contracts/deploy.ts';
+import type { Diagnosis } from '../../src/contracts/diagnosis.ts';
 import { deployWorkflowId, taskQueue, WorkflowType } from '../../src/contracts/temporal.ts';
 import { type Ec2Host, startEc2Host } from '../lab/ec2-host.ts';
 import { makeOrigin, type Origin } from '../lab/origin.ts';
@@ -114,6 +115,10 @@ export async function reportOf(handle: WorkflowHandle): Promise<DeployReport> {
     return report as DeployReport;
   }
 }
+
+/** What shows a diagnosis, as a person would have seen it in a terminal. */
+export const evidenceIn = (diagnosis: Diagnosis | undefined): string =>
+  (diagnosis?.evidence ?? []).map(({ command, output }) => `$ ${command}\n${output}`).join('\n');
 
 /** Waits until a running deploy is in this step on its host, and a command of it runs there. */
 export async function untilStep(handle: WorkflowHandle, step: string): Promise<DeployView> {
