@@ -14,13 +14,14 @@ export const help: Partial<Help> = {
   visibleOptions: (command) => {
     const shown = new Help().visibleOptions(command);
     return [
-      ...shown.filter(({ long }) => !common.has(long ?? '')),
-      ...shown.filter(({ long }) => common.has(long ?? '')),
+      ...shown.filter(({ long }) => !commonOptions.has(long ?? '')),
+      ...shown.filter(({ long }) => commonOptions.has(long ?? '')),
     ];
   },
 };
 
-const common = new Set(['--embedded', '--config', '--json', '--quiet', '--no-color', '--help']);
+/** Flags that mean the same everywhere; the help of a command ends with them. */
+export const commonOptions = new Set(['--embedded', '--config', '--json', '--quiet', '--no-color', '--help']);
 
 export const exitCodes = `
 Which Temporal: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, … or Temporal's profile file.

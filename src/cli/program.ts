@@ -229,7 +229,8 @@ export const withSubcommands = (program: CommandUnknownOpts): CommandUnknownOpts
   ...program.commands.flatMap(withSubcommands),
 ];
 
-const pathOf = (command: CommandUnknownOpts): string =>
+/** `dbc env check` */
+export const pathOf = (command: CommandUnknownOpts): string =>
   command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();
 
 const collect = (value: string, before: string[]): string[] => [...before, value];

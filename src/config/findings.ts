@@ -44,11 +44,13 @@ function findingsOf(issue: Issue, base: Path, source: YamlSource, schema: z.ZodT
     return [{ ...place, message: `${name(path)}: expected ${issue.issues[0]?.message ?? issue.message}` }];
   }
   const found = valueAt(source.value, path);
+  const near =
+    issue.code === 'invalid_value' && typeof found === 'string' ? suggestion(found, issue.values.map(String)) : '';
   const offset = issue.code === 'custom' ? issue.params?.['offset'] : undefined;
   return [
     {
       ...source.positionOf(path, typeof offset === 'number' ? offset : undefined),
-      message: `${name(path)}: expected ${expectedOf(issue)}; found ${show(found, path)}`,
+      message: `${name(path)}: expected ${expectedOf(issue)}; found ${show(found, path)}${near && `.${near}`}`,
       ...(found === undefined ? { missing: name(path) } : {}),
     },
   ];

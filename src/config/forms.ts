@@ -7,23 +7,47 @@ import { suggestion } from './suggestion.ts';
 
 // The leaves of the schema. Every `error` goes on after the word "expected".
 
-/** Text that is not empty and fits. */
-export const text = (expected: string, fits: (value: string) => boolean = () => true) =>
-  z.string({ error: expected }).min(1, expected).refine(fits, expected);
-export const named = (by: NameRule) => text(`${by.what}: ${by.expected}`, by.fits);
+/** Text that is not empty and fits. Editors show what is expected as the title, and check the pattern. */
+export const text = (expected: string, fits: (value: string) => boolean = () => true, pattern?: RegExp) =>
+  z
+    .string({ error: expected })
+    .min(1, expected)
+    .refine(fits, expected)
+    .meta({ title: expected, ...(pattern === undefined ? {} : { pattern: pattern.source }) });
+/** Text of a pattern. */
+export const like = (expected: string, pattern: RegExp) => text(expected, (value) => pattern.test(value), pattern);
+export const named = (by: NameRule) => text(`${by.what}: ${by.expected}`, by.fits, by.pattern);
+/** A file or folder, relative to the config file. */
+export const path = () => text('a path');
 
 const week = 7 * 24 * 3_600_000;
 export const durationForm = 'a duration such as 500ms, 15s, 2m or 1h, more than 0 and at most 7d';
+/** For editors. Which of them are too long, only `isDuration` knows. */
+const durationPattern = /^(0|\d{1,6}(ms|s|m|h|d))$/;
 export const isDuration = (value: string): boolean => {
   const ms = parseDuration(value);
   return ms !== undefined && ms > 0 && ms <= week;
 };
 /** Without a unit it would be a guess, so there are no bare numbers. */
-export const duration = (byDefault: string) => text(durationForm, isDuration).default(byDefault);
+export const duration = (byDefault: string) => text(durationForm, isDuration, durationPattern).default(byDefault);
+/** Or none at all. */
+export const orZero = (byDefault: string | 0) => {
+  const expected = `${durationForm}, or 0`;
+  const isZero = (value: string) => value === '0';
+  return z
+    .union([z.literal(0), text(expected, (value) => isZero(value) || isDuration(value), durationPattern)], {
+      error: expected,
+    })
+    .default(byDefault)
+    .meta({ title: expected });
+};
 export const count = (byDefault: number) => {
   const expected = 'a whole number from 1 to 1000';
-  return z.int({ error: expected }).min(1, expected).max(1000, expected).default(byDefault);
+  return z.int({ error: expected }).min(1, expected).max(1000, expected).default(byDefault).meta({ title: expected });
 };
+/** One of a few words. */
+export const oneOf = <const T extends readonly string[]>(...choices: T) =>
+  z.enum(choices, { error: `${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}` });
 
 /** A message with placeholders; `offset` leads the error to the one that does not exist. */
 export const messageTemplate = () =>
@@ -40,12 +64,15 @@ export const messageTemplate = () =>
 
 /** A CEL condition; `offset` leads the error to the character. */
 export const condition = (problemOf: (expression: string) => CelProblem | undefined) =>
-  z.string({ error: 'a CEL condition' }).superRefine((expression, context) => {
-    const problem = problemOf(expression);
-    if (problem === undefined) return;
-    context.addIssue({
-      code: 'custom',
-      message: `a CEL condition (${problem.message})`,
-      params: { offset: problem.offset },
-    });
-  });
+  z
+    .string({ error: 'a CEL condition' })
+    .superRefine((expression, context) => {
+      const problem = problemOf(expression);
+      if (problem === undefined) return;
+      context.addIssue({
+        code: 'custom',
+        message: `a CEL condition (${problem.message})`,
+        params: { offset: problem.offset },
+      });
+    })
+    .meta({ title: 'a CEL condition' });

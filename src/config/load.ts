@@ -44,7 +44,7 @@ async function read(path: string): Promise<Buffer> {
     const code = (cause as NodeJS.ErrnoException).code;
     const found = code === 'ENOENT' ? 'no such file' : (code ?? String(cause));
     throw new DeployError(ErrorType.InvalidInput, `expected a config file at ${path}, found ${found}`, {
-      hint: 'The README shows one to begin with; name another with --config FILE.',
+      hint: '`dbc init` writes one; name another with --config FILE.',
       cause,
     });
   }

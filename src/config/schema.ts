@@ -5,7 +5,7 @@ import { conditionProblem } from '../domain/env-file.ts';
 import { ruleProblem } from '../domain/health-rules.ts';
 import { nameRules } from '../domain/names.ts';
 import { deployEvents } from '../domain/notification.ts';
-import { condition, count, duration, durationForm, isDuration, messageTemplate, named, text } from './forms.ts';
+import { condition, count, duration, like, messageTemplate, named, oneOf, orZero, path, text } from './forms.ts';
 import { hostAddressForm, parseHostAddress } from './host-address.ts';
 import { parseSize } from './size.ts';
 
@@ -21,107 +21,116 @@ const hostAddress = text(hostAddressForm, (value) => parseHostAddress(value) !==
 const address = named(nameRules.address).describe('A host name or an IP address');
 const user = named(nameRules.user).optional().describe('The login user, ubuntu by default');
 const portForm = 'a port from 1 to 65535';
-const port = z.int({ error: portForm }).min(1, portForm).max(65_535, portForm).optional().describe('22 by default');
-const alias = named(nameRules.alias).optional().describe('The alias, made of the address by default');
+const portNumber = z.int({ error: portForm }).min(1, portForm).max(65_535, portForm).meta({ title: portForm });
+const port = portNumber.optional().describe('Of its sshd; 22 by default');
+const alias = named(nameRules.alias).optional().describe('Its alias in reports; made of the address by default');
 const jump = z
   .union([hostAddress, z.strictObject({ address, user, port })], {
     error: `a bastion: ${hostAddressForm}, or { address, user, port }`,
   })
   .optional()
-  .describe('The bastion to go through');
+  .describe('The bastion to go through, with the same key and known hosts');
 
 const host = z.union(
   [
     hostAddress,
     z.strictObject({ name: alias, address, user, port, jump }),
-    fromEnv.extend({ name: alias, jump }).describe('A host whose address, or user@address:port, is in a variable'),
+    fromEnv.extend({
+      env: variable.describe("The worker's environment variable that holds the address, or user@address:port"),
+      name: alias,
+      jump,
+    }),
   ],
   { error: `a host: ${hostAddressForm}, or { name, address, user, port, jump }, or { env }` },
 );
 
 const ssh = z.strictObject({
   privateKey: z
-    .union([fromEnv, z.strictObject({ file: text('a path').describe('Relative to this file') })], {
+    .union([fromEnv, z.strictObject({ file: path().describe('The key file, relative to this file; no passphrase') })], {
       error: 'where the key is, { env } or { file }, never the key',
     })
     .optional()
     .describe('Where the private key is; without it, the agent'),
-  knownHosts: text('a path').optional().describe('A known_hosts file, relative to this file; ./known_hosts by default'),
+  knownHosts: path()
+    .optional()
+    .describe('A known_hosts file, relative to this file; ./known_hosts by default. `dbc trust` adds to it'),
   hostKeys: z
-    .array(
-      text('a fingerprint such as SHA256:…, as ssh-keygen -l shows it', (key) =>
-        /^SHA256:[A-Za-z0-9+/]{43}=?$/.test(key),
-      ),
-    )
+    .array(like('a fingerprint such as SHA256:…, as ssh-keygen -l shows it', /^SHA256:[A-Za-z0-9+/]{43}=?$/), {
+      error: 'a list of fingerprints',
+    })
     .min(1, 'at least one fingerprint')
     .optional()
     .describe('Fingerprints, of which any is accepted for any host'),
-  connectTimeout: duration('20s'),
-  keepalive: duration('5s'),
+  connectTimeout: duration('20s').describe('For one handshake with a host'),
+  keepalive: duration('5s').describe(
+    'How often a silent connection is tried; after three without an answer it is lost',
+  ),
 });
 
 const hasNoPassword = (url: string): boolean => !/:\/\/[^/]*:[^/]*@/.test(url);
 const repository = z.strictObject({
   path: named(nameRules.absolutePath).describe('The checkout on the host, absolute'),
   branch: named(nameRules.branch).describe('The branch of which deployed commits must be a part'),
-  remote: named(nameRules.remote).default('origin'),
+  remote: named(nameRules.remote).default('origin').describe('The git remote that is fetched from'),
   url: text('a repository URL without a password in it', (url) => /^[^-\s][^\s]*$/.test(url) && hasNoPassword(url))
     .optional()
     .describe("When given, the remote's URL on the host, or with push in the worker's clone, must be this"),
-  source: z
-    .enum(['fetch', 'push'], { error: 'fetch or push' })
+  source: oneOf('fetch', 'push')
     .default('fetch')
     .describe('Who brings the commit: the host fetches it, or the worker pushes it from its clone'),
-  clone: text('a path')
-    .optional()
-    .describe("With push: the worker's clone, relative to this file; its folder by default"),
+  clone: path().optional().describe("With push: the worker's clone, relative to this file; its folder by default"),
 });
 
 const profile = named(nameRules.profile);
 const compose = z
   .strictObject({
     profile: profile.optional().describe('The one profile to start'),
-    profiles: z.array(profile, { error: 'a list of profiles' }).optional(),
+    profiles: z.array(profile, { error: 'a list of profiles' }).optional().describe('Several profiles to start'),
     files: z
       .array(named(nameRules.relativePath), { error: 'a list of files' })
       .default([])
-      .describe('Compose files, relative to the repository'),
-    project: named(nameRules.project).optional().describe("Compose's project name"),
-    pull: z.enum(['missing', 'always', 'never'], { error: 'missing, always or never' }).default('missing'),
+      .describe('Compose files, relative to the repository; those that Compose finds by default'),
+    project: named(nameRules.project).optional().describe("Compose's project name; what runs keeps its own by default"),
+    pull: oneOf('missing', 'always', 'never').default('missing').describe('Which images are pulled before the build'),
   })
   .refine((value) => value.profile === undefined || value.profiles === undefined, {
     error: 'either profile or profiles, not both',
     path: ['profiles'],
-  });
+  })
+  .meta({ not: { required: ['profile', 'profiles'] } });
 
 const command = text('a shell command');
 const commands = z.strictObject({
-  build: command.optional(),
+  build: command.optional().describe('Makes what `start` starts; what runs goes on'),
   start: command.describe('Replaces what runs'),
-  stop: command,
+  stop: command.describe('Stops what runs'),
   status: command.describe('Exits 0 when everything runs'),
-  restart: command.optional(),
+  restart: command
+    .optional()
+    .describe('Restarts the service in $DBC_SERVICE, or all of it when that is empty; `start` by default'),
   logs: command.optional().describe('For `dbc logs`; $DBC_SERVICE is the service that was asked for, or empty'),
 });
 
 const variables = z.array(variable, { error: 'a list of variables' });
 const env = z.strictObject({
   file: named(nameRules.relativePath).describe('Relative to the repository'),
-  required: variables.default([]),
+  required: variables.default([]).describe('Variables that must be there and not empty'),
   requiredWhen: z
     .array(
       z.strictObject({
         if: condition(conditionProblem).describe('CEL over env, a map of the variables'),
-        then: variables,
-        level: z.enum(['error', 'warning'], { error: 'error or warning' }).default('error'),
+        then: variables.describe('Variables that must be there if it holds'),
+        level: oneOf('error', 'warning').default('error').describe('Whether a missing one stops the deploy'),
       }),
+      { error: 'a list of { if, then, level }' },
     )
-    .default([]),
+    .default([])
+    .describe('Variables that must be there in some cases'),
 });
 
 const hookCommand = z.strictObject({
   run: text('a shell command').describe('Run by bash in the repository on the host; $DBC_COMMIT is the new commit'),
-  timeout: duration('5m'),
+  timeout: duration('5m').describe('After which it is ended, and has failed'),
 });
 const hooks = z.strictObject({
   before: hookCommand.optional().describe('After build, before start: migrations'),
@@ -132,10 +141,10 @@ const hooks = z.strictObject({
 const isHttp = (url: string): boolean =>
   URL.canParse(url) && /^https?:$/.test(new URL(url).protocol) && hasNoPassword(url);
 const check = z.strictObject({
-  name: text('a name of at most 60 characters in one line', (value) => /^[^\p{Cc}]{1,60}$/u.test(value)),
-  url: text('an http:// or https:// URL without a password in it', isHttp),
-  from: z.enum(['host', 'worker'], { error: 'host or worker' }).default('host').describe('Who asks'),
-  timeout: duration('5s'),
+  name: like('a name of at most 60 characters in one line', /^[^\p{Cc}]{1,60}$/u).describe('What reports call it'),
+  url: text('an http:// or https:// URL without a password in it', isHttp).describe('What is asked, with GET'),
+  from: oneOf('host', 'worker').default('host').describe('Who asks: the host itself, or the worker as a visitor would'),
+  timeout: duration('5s').describe('For one answer'),
   expect: z
     .record(z.string(), condition(ruleProblem), { error: 'a map of labels to CEL conditions' })
     .refine((rules) => Object.keys(rules).length > 0, 'at least one rule')
@@ -144,20 +153,16 @@ const check = z.strictObject({
 });
 
 const verify = z
-  .strictObject({ deadline: duration('2m'), interval: duration('2s'), passes: count(3) })
+  .strictObject({
+    deadline: duration('2m').describe('How long it may take until all of it is healthy'),
+    interval: duration('2s').describe('Between two looks'),
+    passes: count(3).describe('Looks in a row that must all be good'),
+  })
   .refine(
     ({ deadline, interval, passes }) => (passes - 1) * (parseDuration(interval) ?? 0) < (parseDuration(deadline) ?? 0),
     'a deadline that leaves time for all passes',
   );
 
-const orZero = (byDefault: string | 0) =>
-  z
-    .union([z.literal(0), text(`${durationForm}, or 0`, (value) => value === '0' || isDuration(value))], {
-      error: `${durationForm}, or 0`,
-    })
-    .default(byDefault);
-
-const portNumber = z.int({ error: portForm }).min(1, portForm).max(65_535, portForm);
 const portList = z.array(portNumber, { error: 'a list of ports' }).default([]);
 const ports = z.strictObject({
   local: portList.describe(
@@ -185,18 +190,16 @@ const channel = z.union(
   [
     z.strictObject({ slack: fromEnv.describe("The webhook's URL, which is a secret"), on, template }),
     z.strictObject({
-      webhook: secretUrl,
+      webhook: secretUrl.describe('Where the message is sent, as JSON; or the variable that holds the URL'),
       secret: fromEnv.optional().describe('The key with which the body is signed (HMAC-SHA256)'),
       on,
       template,
     }),
     z.strictObject({
-      github: text('owner/name', (value) => /^[\w.-]+\/[\w.-]+$/.test(value)).describe(
-        'Whose deployments are told of it',
-      ),
-      token: fromEnv,
-      environment: text('a name').optional().describe("The target's name by default"),
-      api: text('an http:// or https:// URL', isHttp).default('https://api.github.com'),
+      github: like('owner/name', /^[\w.-]+\/[\w.-]+$/).describe('The repository whose deployments show it'),
+      token: fromEnv.describe('A token that may write deployments'),
+      environment: text('a name').optional().describe("The environment in GitHub; the target's name by default"),
+      api: text('an http:// or https:// URL', isHttp).default('https://api.github.com').describe("GitHub's API"),
       on: eventList(deployEvents),
     }),
   ],
@@ -204,39 +207,48 @@ const channel = z.union(
 );
 
 const monitor = z.strictObject({
-  every: duration('5m'),
+  every: duration('5m').describe('How often it looks'),
   rollback: z
     .strictObject({ after: count(3).describe('Failing checks in a row') })
     .optional()
     .describe('Go back to the last good release by itself'),
 });
-const cron = text('a cron expression such as 0 4 * * 0, in UTC', (value) => /^(@\w+|(\S+ ){4}\S+)$/.test(value));
-const drill = z.strictObject({ schedule: cron });
+const cron = like('a cron expression such as 0 4 * * 0, in UTC', /^(@\w+|(\S+ ){4}\S+)$/);
+const drill = z.strictObject({ schedule: cron.describe('When it is rehearsed') });
 
 const timeouts = z.strictObject({
-  inspect: duration('1m'),
-  fetch: duration('2m'),
-  reset: duration('1m'),
-  build: duration('30m'),
-  start: duration('10m'),
-  record: duration('5m'),
-  restore: duration('15m'),
+  inspect: duration('1m').describe('For the checks and the snapshot of one host'),
+  fetch: duration('2m').describe('For `git fetch`, or the push'),
+  reset: duration('1m').describe('For the checkout'),
+  build: duration('30m').describe('For the pull and the build'),
+  start: duration('10m').describe('For `docker compose up`, or your own command'),
+  record: duration('5m').describe('For writing the release and pruning old ones'),
+  restore: duration('15m').describe('For putting a host back; after it an operator is asked for'),
   unreachable: duration('5m').describe('How long a step keeps trying to reach a host'),
   grace: duration('10s').describe('Between TERM and KILL of a cancelled command'),
 });
 
 const retain = z.strictObject({
-  releases: count(5),
-  jobs: count(50),
-  log: text('a size such as 64KB or 16MB, at most 1GB', (value) => parseSize(value) !== undefined).default('16MB'),
+  releases: count(5).describe('Releases whose images and commits stay on the host, for a quick rollback'),
+  jobs: count(50).describe('Logs of commands that stay on the host'),
+  log: text(
+    'a size such as 64KB or 16MB, at most 1GB',
+    (value) => parseSize(value) !== undefined,
+    /^\d{1,6}(KB|MB|GB)$/,
+  )
+    .default('16MB')
+    .describe('Of one such log'),
 });
 
 const target = z
   .strictObject({
-    hosts: z.array(host, { error: 'a list of hosts' }).min(1, 'at least one host'),
-    ssh: ssh.prefault({}),
-    repository,
-    compose: compose.optional(),
+    hosts: z
+      .array(host, { error: 'a list of hosts' })
+      .min(1, 'at least one host')
+      .describe('The machines, which all run it'),
+    ssh: ssh.prefault({}).describe('How the hosts are reached, and known'),
+    repository: repository.describe('What is deployed'),
+    compose: compose.optional().describe('How Docker Compose runs it; needed only for more than `docker compose up`'),
     commands: commands.optional().describe('What to run when it is not Docker Compose'),
     env: env.optional().describe('The env file on the host'),
     hooks: hooks.prefault({}).describe('Commands of yours around a deploy'),
@@ -248,8 +260,9 @@ const target = z
         (checks) => new Set(checks.map(({ name }) => name)).size === checks.length,
         'a name of its own for each check',
       )
-      .default([]),
-    verify: verify.prefault({}),
+      .default([])
+      .describe('What must hold for a release to be healthy, beside its services'),
+    verify: verify.prefault({}).describe('How a release is looked at after it was started'),
     recovery: orZero('2m').describe(
       'How long a release that is not healthy is helped before it is put back; 0: not at all',
     ),
@@ -257,19 +270,20 @@ const target = z
       .optional()
       .describe('The service that is the database; found by its name or image by default'),
     bake: orZero(0).describe('How long health is watched after verify, with the way back still open'),
-    ports: ports.prefault({}),
+    ports: ports.prefault({}).describe('What must be free before, or answer after'),
     notify: z.array(channel, { error: 'a list of channels' }).default([]).describe('Who is told'),
     monitor: monitor.optional().describe('Looks at health and drift every few minutes; `dbc setup` schedules it'),
     drill: drill.optional().describe('Rehearses a rollback; `dbc setup` schedules it'),
-    timeouts: timeouts.prefault({}),
-    retain: retain.prefault({}),
+    timeouts: timeouts.prefault({}).describe('How long each step may take'),
+    retain: retain.prefault({}).describe('What is kept on the hosts'),
   })
   .refine((value) => value.compose === undefined || value.commands === undefined, {
     error: 'either compose or commands, not both',
     path: ['commands'],
     // Also when something else is wrong: all errors are shown at once.
     when: ({ value }) => typeof value === 'object' && value !== null,
-  });
+  })
+  .meta({ not: { required: ['compose', 'commands'] } });
 
 /** What `deploy.yaml` may say. Unknown keys are refused everywhere. */
 export const configSchema = z

@@ -7,12 +7,15 @@ export interface NameRule {
   what: string;
   expected: string;
   fits(value: string): boolean;
+  /** All of the rule, where one pattern says it. */
+  pattern?: RegExp;
 }
 
 const rule = (what: string, expected: string, pattern: RegExp): NameRule => ({
   what,
   expected,
   fits: (value) => pattern.test(value),
+  pattern,
 });
 
 const control = /[\u0000-\u001f\u007f]/;
