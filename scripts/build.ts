@@ -75,7 +75,7 @@ async function bundleCommandLine(outdir: string): Promise<void> {
       {
         name: 'worker apart',
         setup(bundler) {
-          const apart = /^(?:\.\.\/)+(?:embedded|config|worker|domain|contracts)\//;
+          const apart = /^(?:\.\.\/)+(?:activities|embedded|config|worker|domain|contracts)\//;
           bundler.onResolve({ filter: apart }, ({ path, resolveDir }) => {
             const file = relative(join(root, 'src/cli'), resolve(resolveDir, path));
             return { path: file.replace(/\.ts$/, '.js'), external: true };

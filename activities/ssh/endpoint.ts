@@ -13,10 +13,6 @@ export function placeOf({ user, address, port }: Endpoint): string {
   return `${user}@${addressAndPort(address, port)}`;
 }
 
-/** The command that prints a host's keys as lines of known_hosts. */
-export const scanCommand = ({ address, port }: Endpoint): string =>
-  `ssh-keyscan${port === 22 ? '' : ` -p ${port}`} ${address}`;
-
 function addressAndPort(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }

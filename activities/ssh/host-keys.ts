@@ -4,11 +4,11 @@ import type { ServerHostKeyAlgorithm } from 'ssh2';
 import { ErrorType } from '../../src/contracts/errors.ts';
 import type { SshConfig } from '../../src/contracts/target.ts';
 import { DeployError } from '../../src/domain/deploy-error.ts';
-import { configPath, type Endpoint, placeOf, scanCommand } from './endpoint.ts';
+import { configPath, type Endpoint, placeOf } from './endpoint.ts';
 import { type KnownHost, type KnownHosts, keyType, knownHostName, meansHost, parseKnownHosts } from './known-hosts.ts';
 
 /** In the order in which they are offered when nothing is known of a host. */
-const algorithms: readonly ServerHostKeyAlgorithm[] = [
+export const hostKeyAlgorithms: readonly ServerHostKeyAlgorithm[] = [
   'ssh-ed25519',
   'ecdsa-sha2-nistp256',
   'ecdsa-sha2-nistp384',
@@ -76,8 +76,8 @@ export class HostKeys {
   /** Key types that are known of the host come first, as in OpenSSH: a server with several keys then shows a known one. */
   algorithms(endpoint: Endpoint): ServerHostKeyAlgorithm[] {
     const types = new Set(this.#usable(endpoint).map((entry) => entry.type));
-    const known = algorithms.filter((algorithm) => types.has(keyTypeOf(algorithm)));
-    return [...known, ...algorithms.filter((algorithm) => !known.includes(algorithm))];
+    const known = hostKeyAlgorithms.filter((algorithm) => types.has(keyTypeOf(algorithm)));
+    return [...known, ...hostKeyAlgorithms.filter((algorithm) => !known.includes(algorithm))];
   }
 
   /** The reason to refuse the key that the host showed, or undefined when it is the right one. */
@@ -117,7 +117,7 @@ export class HostKeys {
         ErrorType.HostKeyMismatch,
         `The host key of ${placeOf(endpoint)} is unknown: expected an entry for ${knownHostName(endpoint.address, endpoint.port)} in ${this.#known?.file ?? 'ssh.knownHosts (not set)'}, found the key ${found}${this.#remark(endpoint)}`,
         {
-          hint: `Compare the fingerprint with the one that the host's console shows, then take it in: \`${scanCommand(endpoint)} >> ${this.#known?.file ?? 'known_hosts'}\`.`,
+          hint: `Compare the fingerprint with the one that the host's console shows, then take it in beside the worker's deploy.yaml: \`dbc trust TARGET\`.`,
         },
       );
     }
@@ -125,7 +125,7 @@ export class HostKeys {
       ErrorType.HostKeyMismatch,
       `The host key of ${placeOf(endpoint)} is not the known one: expected ${expected.join(' or ')}, found ${found}${this.#remark(endpoint)}`,
       {
-        hint: `The host was reinstalled, or another machine answers in its place. Compare the fingerprint with the one that the host's console shows; only if it is the same, ${known.length > 0 ? `put what \`${scanCommand(endpoint)}\` prints in the place of that line` : 'put it into ssh.hostKeys'}.`,
+        hint: `The host was reinstalled, or another machine answers in its place. Compare the fingerprint with the one that the host's console shows; only if it is the same, ${known.length > 0 ? 'let `dbc trust TARGET` put it in the place of that line' : 'put it into ssh.hostKeys'}.`,
       },
     );
   }

@@ -55,8 +55,13 @@ export function connectFailure(
       },
     );
   }
+  return unreachable(error, endpoint, phase);
+}
+
+export function unreachable(error: unknown, endpoint: Endpoint, phase: ConnectPhase): DeployError {
+  if (error instanceof DeployError) return error;
   const [text, hint] = explain(error);
-  return unavailable(`Cannot reach ${place}: ${text}, ${phase}`, { hint, cause: error });
+  return unavailable(`Cannot reach ${placeOf(endpoint)}: ${text}, ${phase}`, { hint, cause: error });
 }
 
 export function connectTimeout(endpoint: Endpoint, ms: number, phase: ConnectPhase): DeployError {

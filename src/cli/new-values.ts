@@ -3,7 +3,7 @@ import { DeployError } from '../domain/deploy-error.ts';
 import { unfitBecause } from '../domain/env-edit.ts';
 import { envFileProblems, parseEnvFile } from '../domain/env-file.ts';
 import { nameRules } from '../domain/names.ts';
-import { askHidden } from './hidden-prompt.ts';
+import { askHidden } from './prompt.ts';
 
 /** What is to change in an env file: names with their new values, and names that go. */
 export interface WantedChange {

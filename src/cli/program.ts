@@ -1,5 +1,6 @@
-import { Command, type CommandUnknownOpts, Option } from '@commander-js/extra-typings';
+import { Argument, Command, type CommandUnknownOpts, Option } from '@commander-js/extra-typings';
 import type { ExitCode } from '../contracts/errors.ts';
+import { shells } from './completion-scripts.ts';
 import { exitCodes, help, version } from './help.ts';
 import { type OutputFlags, Terminal } from './terminal.ts';
 
@@ -196,6 +197,36 @@ export function createProgram(done: (code: ExitCode) => void): CommandUnknownOpt
       .option('--config <file>', 'the file (default: deploy.yaml)')
       .action((target, flags) =>
         on(flags, async (terminal) => (await import('./commands/config.ts')).config(terminal, target, flags)),
+      ),
+  );
+  dbc.addCommand(
+    printing('schema', 'print the JSON Schema of deploy.yaml, with which editors complete it').action((flags) =>
+      on(flags, async (terminal) => (await import('./commands/schema.ts')).schema(terminal)),
+    ),
+  );
+  dbc.addCommand(
+    printing('completion', 'print the script that makes TAB complete commands, options and targets')
+      .addArgument(new Argument('<shell>').choices(shells))
+      .action((shell, flags) =>
+        on(flags, async (terminal) => (await import('./commands/completion.ts')).completion(terminal, shell)),
+      ),
+  );
+  dbc.addCommand(
+    new Command('complete')
+      .argument('[words...]')
+      .action((words) =>
+        on({}, async (terminal) => (await import('./commands/complete.ts')).complete(terminal, dbc, words)),
+      ),
+    { hidden: true },
+  );
+  dbc.addCommand(
+    printing('trust', 'show the host keys of a host or of every host of a target, ask, and pin them in known_hosts')
+      .argument('<host>', 'a target of deploy.yaml, or user@address[:port]')
+      .option('--fingerprint <sha256>', 'for scripts: pin this key, and no other; may be repeated', collect, [])
+      .option('--known-hosts <file>', 'where to pin (default: ssh.knownHosts of the target, or ./known_hosts)')
+      .option('--config <file>', 'the targets (default: deploy.yaml, if it is there)')
+      .action((host, flags) =>
+        on(flags, async (terminal) => (await import('./commands/trust.ts')).trust(terminal, host, flags)),
       ),
   );
   env.addCommand(

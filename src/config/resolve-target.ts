@@ -118,7 +118,7 @@ function resolveHost(host: HostFile, env: Environment, where: string): HostConfi
 
 type Jump = string | { address: string; user?: string | undefined; port?: number | undefined } | undefined;
 
-function hostConfig(
+export function hostConfig(
   {
     address,
     user = defaultUser,
@@ -143,7 +143,13 @@ function parsed(text: string, where: string): HostAddress {
   throw new DeployError(ErrorType.InvalidInput, `${where}: expected ${hostAddressForm}; found ${JSON.stringify(text)}`);
 }
 
-function resolveSsh({ privateKey, knownHosts, hostKeys, connectTimeout, keepalive }: TargetFile['ssh']): SshConfig {
+export function resolveSsh({
+  privateKey,
+  knownHosts,
+  hostKeys,
+  connectTimeout,
+  keepalive,
+}: TargetFile['ssh']): SshConfig {
   // There is no way to switch the check off, so there is always something to check against.
   const known = knownHosts ?? (hostKeys === undefined ? './known_hosts' : undefined);
   return {

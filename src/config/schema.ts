@@ -55,9 +55,7 @@ const ssh = z.strictObject({
     .optional()
     .describe('A known_hosts file, relative to this file; ./known_hosts by default. `dbc trust` adds to it'),
   hostKeys: z
-    .array(like('a fingerprint such as SHA256:…, as ssh-keygen -l shows it', /^SHA256:[A-Za-z0-9+/]{43}=?$/), {
-      error: 'a list of fingerprints',
-    })
+    .array(named(nameRules.fingerprint), { error: 'a list of fingerprints' })
     .min(1, 'at least one fingerprint')
     .optional()
     .describe('Fingerprints, of which any is accepted for any host'),
@@ -294,6 +292,9 @@ export const configSchema = z
       .describe('Where to deploy to, by name'),
   })
   .describe('The config of deploy-by-commit');
+
+/** How hosts are reached where no file says it. */
+export const defaultSsh = ssh.parse({});
 
 export type TargetFile = z.output<typeof target>;
 export type HostFile = z.output<typeof host>;

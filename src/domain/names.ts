@@ -42,6 +42,7 @@ export const nameRules = {
     'a host name or an IP address',
     /^(?:[A-Za-z0-9_][A-Za-z0-9_.-]*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9]+)?)$/,
   ),
+  fingerprint: rule('a fingerprint', 'SHA256:… as ssh-keygen -l shows it', /^SHA256:[A-Za-z0-9+/]{43}=?$/),
   absolutePath: {
     what: 'a path on the host',
     expected: 'an absolute path without .. and control characters',
@@ -70,6 +71,8 @@ export const commitSha = (value: string): string => demand(nameRules.commit, val
 export const branchName = (value: string): string => demand(nameRules.branch, value);
 export const remoteName = (value: string): string => demand(nameRules.remote, value);
 export const serviceName = (value: string): string => demand(nameRules.service, value);
+/** Of an SSH key. */
+export const keyFingerprint = (value: string): string => demand(nameRules.fingerprint, value);
 export const projectName = (value: string): string => demand(nameRules.project, value);
 export const absolutePath = (value: string): string => demand(nameRules.absolutePath, value);
 /** A path inside the repository. */

@@ -43,7 +43,7 @@ describe('host keys', () => {
     assert.equal(refusal?.type, 'HostKeyMismatch');
     assert.match(refusal.message, /unknown: expected an entry for \[web-2\]:2222 in \.\/known_hosts/);
     assert.ok(refusal.message.includes(`found the key ssh-ed25519 ${fingerprint(ed25519)}`));
-    assert.match(refusal.hint ?? '', /`ssh-keyscan -p 2222 web-2 >> \.\/known_hosts`/);
+    assert.match(refusal.hint ?? '', /then take it in .*`dbc trust TARGET`/);
   });
 
   it('refuse a changed key, and say what was expected, where that stands, and what was found', () => {

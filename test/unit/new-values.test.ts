@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { PassThrough, Readable } from 'node:stream';
-import { askHidden } from '../../src/cli/hidden-prompt.ts';
 import { checkedNames, readChange } from '../../src/cli/new-values.ts';
+import { askHidden } from '../../src/cli/prompt.ts';
 import { dbc, dbcReading, dbcTyping } from './dbc-process.ts';
 
 type Streams = NonNullable<Parameters<typeof readChange>[2]>;
