@@ -200,6 +200,18 @@ export function createProgram(done: (code: ExitCode) => void): CommandUnknownOpt
       ),
   );
   dbc.addCommand(
+    printing('init', 'write a first deploy.yaml, of what it is told, asks for, and finds in the compose file here')
+      .option('--target <name>', 'what to call it', 'production')
+      .option('--host <host>', 'user@address[:port]; may be repeated', collect, [])
+      .option('--path <path>', 'the checkout on the hosts')
+      .option('--branch <branch>', 'whose commits are deployed (default: the main branch of the repository here)')
+      .option('--profile <profile>', 'of the compose file, if it has several')
+      .option('--key <file>', 'the private key (default: the ssh-agent)')
+      .option('--config <file>', 'what to write (default: deploy.yaml)')
+      .option('--force', 'although the file is there')
+      .action((flags) => on(flags, async (terminal) => (await import('./commands/init.ts')).init(terminal, flags))),
+  );
+  dbc.addCommand(
     printing('schema', 'print the JSON Schema of deploy.yaml, with which editors complete it').action((flags) =>
       on(flags, async (terminal) => (await import('./commands/schema.ts')).schema(terminal)),
     ),

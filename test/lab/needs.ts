@@ -36,6 +36,14 @@ const needed = {
     isThere: () => ['sshd', 'ssh', 'ssh-keygen'].every(hasProgram),
     hint: 'install openssh-server and openssh-client',
   },
+  zsh: {
+    isThere: () => hasProgram('zsh'),
+    hint: 'install zsh',
+  },
+  fish: {
+    isThere: () => hasProgram('fish'),
+    hint: 'install fish',
+  },
   chromium: {
     isThere: () => chromiumPath() !== undefined,
     hint: 'install chromium',
