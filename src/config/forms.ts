@@ -32,14 +32,10 @@ export const isDuration = (value: string): boolean => {
 export const duration = (byDefault: string) => text(durationForm, isDuration, durationPattern).default(byDefault);
 /** Or none at all. */
 export const orZero = (byDefault: string | 0) => {
-  const expected = `${durationForm}, or 0`;
-  const isZero = (value: string) => value === '0';
+  const isZeroOr = (value: string) => value === '0' || isDuration(value);
   return z
-    .union([z.literal(0), text(expected, (value) => isZero(value) || isDuration(value), durationPattern)], {
-      error: expected,
-    })
-    .default(byDefault)
-    .meta({ title: expected });
+    .union([z.literal(0), text(durationForm, isZeroOr, durationPattern)], { error: `${durationForm}, or 0` })
+    .default(byDefault);
 };
 export const count = (byDefault: number) => {
   const expected = 'a whole number from 1 to 1000';

@@ -1,6 +1,8 @@
 /** What a deploy needs is looked at before anything changes, on a real host with a real Docker engine. */
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Finding } from '../../src/contracts/preflight.ts';
 import { builds, starts } from '../lab/compose-commands.ts';
 import { needs } from '../lab/needs.ts';
@@ -56,6 +58,34 @@ describe('the preflight on a real host', function () {
     assert.equal(fine['port 9777'], 'free');
     assert.match(fine['.env.aws'] ?? '', /everything that is required is set/);
     assert.match(fine['use by Docker'] ?? '', /Images: /);
+  });
+
+  it('finds the host fit by the config and the known hosts that dbc init and dbc trust write', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'dbc-init-'));
+    try {
+      copyFileSync(join(stage.origin.work, 'docker-compose.yml'), join(dir, 'docker-compose.yml'));
+      const { host, privateKeyPath, fingerprint } = stage.ec2;
+      const config = ['--config', join(dir, 'deploy.yaml')];
+      const told = ['--host', `${host.user}@${host.address}`, '--path', repository, '--branch', 'main'];
+      for (const command of [
+        ['init', ...told, '--key', privateKeyPath, ...config],
+        ['config', ...config],
+        ['trust', 'production', '--fingerprint', fingerprint, ...config],
+      ]) {
+        const { code, stderr } = await dbc(command);
+        assert.equal(code, 0, stderr);
+      }
+      const { code, stdout, stderr } = await dbc(['doctor', 'production', '--direct', '--json', ...config]);
+      assert.equal(code, 0, stdout + stderr);
+      const { findings } = JSON.parse(stdout) as { findings: Finding[] };
+      assert.deepEqual(
+        findings.filter(({ level }) => level === 'error'),
+        [],
+      );
+      assert.ok(findings.some(({ about }) => about === '.env.aws'));
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
   });
 
   it('refuses a commit whose compose file Compose refuses, before reset', async () => {
