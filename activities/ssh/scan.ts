@@ -41,10 +41,11 @@ export async function scanThrough(
   ssh: SshConfig,
   source: KeySource,
 ): Promise<Buffer[]> {
-  const limit = AbortSignal.timeout(ssh.connectTimeoutMs * 4);
-  const link = await new Connector(source).connect(bastion, ssh, openTcp(bastion), limit);
+  // Each handshake has a limit of its own.
+  const { signal } = new AbortController();
+  const link = await new Connector(source).connect(bastion, ssh, openTcp(bastion), signal);
   try {
-    return await scanHostKeys(host, () => forward(link, bastion, host, limit), ssh.connectTimeoutMs);
+    return await scanHostKeys(host, (limit) => forward(link, bastion, host, limit), ssh.connectTimeoutMs);
   } finally {
     link.client.end();
   }
@@ -58,16 +59,19 @@ async function shownKey(
   timeoutMs: number,
 ): Promise<Buffer | undefined> {
   const client = new ssh2.Client();
-  const limit = AbortSignal.timeout(timeoutMs);
+  const limit = new AbortController();
+  const timer = setTimeout(
+    () =>
+      limit.abort(unavailable(`Cannot reach ${placeOf(endpoint)}: no answer within ${seconds(timeoutMs)}, ${phase}`)),
+    timeoutMs,
+  );
   let socket: Duplex | undefined;
   let phase: ConnectPhase = 'connecting';
   try {
-    const opened = await openStream(limit);
+    const opened = await openStream(limit.signal);
     socket = opened;
     return await new Promise<Buffer | undefined>((resolve, reject) => {
-      limit.addEventListener('abort', () =>
-        reject(unavailable(`Cannot reach ${placeOf(endpoint)}: no answer within ${seconds(timeoutMs)}, ${phase}`)),
-      );
+      limit.signal.addEventListener('abort', () => reject(limit.signal.reason));
       client.on('error', (error) =>
         /no matching host key/.test(error.message) ? resolve(undefined) : reject(unreachable(error, endpoint, phase)),
       );
@@ -87,6 +91,7 @@ async function shownKey(
       });
     });
   } finally {
+    clearTimeout(timer);
     client.destroy();
     socket?.destroy();
   }

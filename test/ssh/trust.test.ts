@@ -150,6 +150,21 @@ describe('dbc trust', () => {
     }
   });
 
+  it('waits no longer than ssh.connectTimeout for a server that is silent', async () => {
+    const config = join(dir, 'silent.yaml');
+    writeFileSync(
+      config,
+      `targets: { web: { hosts: ["${place()}"], ssh: { connectTimeout: 1s }, repository: { path: /srv, branch: main } } }`,
+    );
+    host.freeze();
+    try {
+      const error = await failure(run('web', { config }), 'SshUnavailable');
+      assert.match(error.message, /no answer within 1 s, in the SSH handshake/);
+    } finally {
+      host.thaw();
+    }
+  });
+
   it('says that nobody answers, and what a word is that is neither a target nor an address', async () => {
     const error = await failure(run(`127.0.0.1:${await freePort()}`), 'SshUnavailable');
     assert.match(error.message, /connection refused, connecting/);
