@@ -183,6 +183,12 @@ export function createProgram(done: (code: ExitCode) => void): CommandUnknownOpt
       .addOption(new Option('--dev', 'with a private Temporal and its UI').conflicts('buildId'))
       .option('--build-id <id>', "take part in Temporal's worker versioning as this build (docs/upgrading.md)")
       .option('--deployment-name <name>', 'of the worker deployment, for --build-id', 'deploy-by-commit')
+      .addOption(
+        new Option(
+          '--health-address <address:port>',
+          'answer GET /healthz there: 200 while it works, else 503',
+        ).conflicts('dev'),
+      )
       .action((flags) => on(flags, async (terminal) => (await import('./commands/serve.ts')).serve(terminal, flags))),
   );
   dbc.addCommand(

@@ -24,6 +24,12 @@ describe('dbc', () => {
     ['a missing target', ['deploy'], /missing required argument 'target'/],
     ['a service that is a flag', ['logs', 'p', '--', '--follow'], /expected a service/],
     ['a tail that is no number', ['logs', 'p', 'db', '--tail', '-1'], /expected --tail to be a whole number/],
+    [
+      'a health address that is only a port',
+      ['serve', '--config', 'examples/automated-trading-platform/deploy.yaml', '--health-address', '8234'],
+      /expected --health-address to be an address and a port; found "8234"/,
+    ],
+    ['a health address for --dev', ['serve', '--dev', '--health-address', '[::1]:8234'], /cannot be used with/],
     ['a config file that is not there', ['config', '--config', '/no/such/file'], /expected a config file at/],
     ['no command at all', [], /Usage: dbc/],
   ];

@@ -1,4 +1,5 @@
 import { ExitCode } from '../../contracts/errors.ts';
+import { DeployError } from '../../domain/deploy-error.ts';
 import { defaultConfig } from '../flags.ts';
 import type { OutputFlags, Terminal } from '../terminal.ts';
 
@@ -7,6 +8,7 @@ export interface ServeFlags extends OutputFlags {
   dev?: boolean | undefined;
   buildId?: string | undefined;
   deploymentName: string;
+  healthAddress?: string | undefined;
 }
 
 /** `dbc serve`: a worker for an existing Temporal; with `--dev` also a private Temporal with its UI. */
@@ -36,9 +38,10 @@ interface Serving {
 
 async function serveExisting(
   configPath: string,
-  { buildId, deploymentName }: ServeFlags,
+  { buildId, deploymentName, healthAddress }: ServeFlags,
   log: (line: string) => void,
 ): Promise<Serving> {
+  const health = healthAddress === undefined ? {} : { healthAddress: await listenAddress(healthAddress) };
   // Asked first, as its errors say what to do.
   const { connect } = await import('../../client/index.ts');
   const client = await connect();
@@ -48,7 +51,18 @@ async function serveExisting(
   await client.close();
   const { serve: startWorker } = await import('../../../worker/serve.ts');
   const version = buildId === undefined ? {} : { version: { deploymentName, buildId } };
-  return startWorker({ configPath, env: process.env, log, ...version });
+  return startWorker({ configPath, env: process.env, log, ...version, ...health });
+}
+
+async function listenAddress(text: string): Promise<{ host: string; port: number }> {
+  const { parseHostAddress } = await import('../../config/host-address.ts');
+  const { user, address, port } = parseHostAddress(text) ?? {};
+  if (address !== undefined && port !== undefined && user === undefined) return { host: address, port };
+  throw new DeployError(
+    'InvalidInput',
+    `expected --health-address to be an address and a port; found ${JSON.stringify(text.slice(0, 80))}`,
+    { hint: 'Such as 127.0.0.1:8234, or [::1]:8234.' },
+  );
 }
 
 async function serveDev(terminal: Terminal, configPath: string, log: (line: string) => void): Promise<Serving> {
