@@ -19,6 +19,8 @@ export interface Server {
   connection: Connection;
   address: string;
   namespace: string;
+  /** Whether the server is spoken to over TLS. */
+  tls: boolean;
   /** What every payload passes through on its way. */
   codec: EncryptionCodec;
   /** Questions that have no answer yet. */
@@ -41,6 +43,7 @@ export async function connectServer(options: ConnectOptions = {}): Promise<Serve
   const { connectionOptions, namespace: configured } = loadClientConnectConfig();
   const address = options.address ?? connectionOptions.address ?? 'localhost:7233';
   const namespace = options.namespace ?? configured ?? 'default';
+  const tls = options.address === undefined && Boolean(connectionOptions.tls);
   try {
     const connection = OpenedConnection.lazy({
       // An address that was given is a server of our own: nobody's key is sent to it.
@@ -49,9 +52,9 @@ export async function connectServer(options: ConnectOptions = {}): Promise<Serve
     }) as OpenedConnection;
     await connection.untilReady(Date.now() + (options.timeoutMs ?? 6000));
     const client = new Client({ connection, namespace, dataConverter: { payloadCodecs: [codec] } });
-    return { client, connection, address, namespace, codec, open: new Set() };
+    return { client, connection, address, namespace, tls, codec, open: new Set() };
   } catch (error) {
-    throw asClientError(error, { address, namespace });
+    throw asClientError(error, { address, namespace, tls });
   }
 }
 
@@ -87,7 +90,10 @@ export async function closeServer({ connection, open }: Server): Promise<void> {
 const code = { invalidArgument: 3, deadlineExceeded: 4, permissionDenied: 7, unavailable: 14, unauthenticated: 16 };
 
 /** What went wrong, in words that say what to do; anything else is returned as it is. */
-export function asClientError(error: unknown, { address, namespace }: Pick<Server, 'address' | 'namespace'>): unknown {
+export function asClientError(
+  error: unknown,
+  { address, namespace, tls }: Pick<Server, 'address' | 'namespace' | 'tls'>,
+): unknown {
   const grpc = [error, error instanceof Error ? error.cause : undefined].find(isGrpcServiceError);
   if (error instanceof NamespaceNotFoundError || /namespace .*not found/i.test(grpc?.details ?? '')) {
     return new TemporalUnavailable(
@@ -112,8 +118,10 @@ export function asClientError(error: unknown, { address, namespace }: Pick<Serve
     (error instanceof Error && /failed to connect before the deadline/i.test(error.message));
   if (!unreachable) return error;
   return new TemporalUnavailable(
-    `Temporal at ${address} cannot be reached.`,
-    'Start it, or name another with TEMPORAL_ADDRESS. Without a Temporal of your own: --embedded.',
+    `Temporal at ${address} cannot be reached${tls ? ' over TLS' : ''}.`,
+    tls
+      ? 'Is it the right TEMPORAL_ADDRESS, and are TEMPORAL_TLS_CLIENT_CERT_PATH, TEMPORAL_TLS_CLIENT_KEY_PATH and TEMPORAL_TLS_SERVER_CA_CERT_PATH what it asks for?'
+      : 'Start it, or name another with TEMPORAL_ADDRESS. Without a Temporal of your own: --embedded.',
     error,
   );
 }
