@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Makes stand-ins for the base images of the test applications where no container registry can be reached:
+# Makes stand-ins for the base images of the test applications, and for our own image's, where no container registry can
+# be reached:
 #
-#   base-images.sh OUTDIR      makes OUTDIR/node-20-slim.tar, postgres-16.tar and busybox-1.tar, unless they are there,
-#                              and prints the `docker import` commands (base-images.sh OUTDIR | sh runs them)
+#   base-images.sh OUTDIR      makes OUTDIR/node-20-slim.tar, node-npm-git.tar, postgres-16.tar and busybox-1.tar, unless
+#                              they are there, and prints the `docker import` commands (base-images.sh OUTDIR | sh runs them)
 #
-# node:20-slim is this machine's node, the libraries that it loads, and busybox. postgres:16 is Debian's PostgreSQL 15
+# node:20-slim is this machine's node, the libraries that it loads, and busybox. node-npm-git has this machine's npm, git
+# and certificates too. postgres:16 is Debian's PostgreSQL 15
 # with an entrypoint that understands what we use of the official image: POSTGRES_DB, POSTGRES_USER, POSTGRES_PASSWORD
 # and the volume /var/lib/postgresql/data. busybox:1 is Debian's. They hold little more than what runs, so that they
 # import in a second.
@@ -88,6 +90,29 @@ make_node() {
   pack "$root" node-20-slim
 }
 
+# npm where the official image has it, so that what takes it out there takes it out here.
+make_node_npm_git() {
+  local root=$work/node-npm-git library
+  mkdir -p "$root"
+  tar -C "$root" -xf "$out/node-20-slim.tar"
+  mkdir -p "$root/usr/local/lib/node_modules" "$root/usr/share" "$root/etc/ssl/certs"
+  cp -r "$(npm root --global)/npm" "$root/usr/local/lib/node_modules"
+  ln -s ../lib/node_modules/npm/bin/npm-cli.js "$root/usr/local/bin/npm"
+  ln -s ../lib/node_modules/npm/bin/npx-cli.js "$root/usr/local/bin/npx"
+  cp "$(command -v git)" "$root/usr/bin/git"
+  cp -r /usr/lib/git-core "$root/usr/lib"
+  cp -r /usr/share/git-core "$root/usr/share"
+  cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs"
+  libraries "$root" / /usr/bin/git /usr/lib/git-core/git-remote-https
+  # Of the C library, and loaded by native packages only.
+  for library in librt.so.1 libresolv.so.2; do
+    library=$(ldconfig -p | awk -v name="$library" '$1 == name { print $NF; exit }')
+    mkdir -p "$root$(dirname "$library")"
+    cp -nL "$library" "$root$library"
+  done
+  pack "$root" node-npm-git
+}
+
 make_postgres() {
   local root=$work/postgres from=$work/debian lib=/usr/lib/postgresql/$pg share=/usr/share/postgresql/$pg
   local -a programs
@@ -154,12 +179,15 @@ SH
 }
 
 [[ -f $out/node-20-slim.tar ]] || make_node
+[[ -f $out/node-npm-git.tar ]] || make_node_npm_git
 [[ -f $out/postgres-16.tar ]] || make_postgres
 [[ -f $out/busybox-1.tar ]] || make_busybox
 
 path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 cat <<SH
 docker import --change 'ENV PATH=$path' --change 'CMD ["node"]' '$out/node-20-slim.tar' node:20-slim
+docker import --change 'ENV PATH=$path NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt' --change 'CMD ["node"]' \\
+  '$out/node-npm-git.tar' node-npm-git
 docker import --change 'ENV PATH=$path' '$out/busybox-1.tar' busybox:1
 docker import --change 'ENV PATH=/usr/lib/postgresql/$pg/bin:$path LANG=C.UTF-8 PGDATA=/var/lib/postgresql/data' \\
   --change 'VOLUME /var/lib/postgresql/data' --change 'EXPOSE 5432' \\

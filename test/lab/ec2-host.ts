@@ -116,8 +116,9 @@ export async function startEc2Host({ diskMb, clock = false }: Ec2Options = {}): 
     sh: (command) => call('sh', 'bash', '-c', command),
     async loadBaseImages(...names) {
       const engine = { ...env, DOCKER_HOST: `unix://${rootOf(dir)}/run/docker.sock` };
-      const wanted = (command: string) => names.length === 0 || names.some((name) => command.endsWith(` ${name}`));
-      const commands = (await makeBaseImages()).filter(wanted);
+      const made = await makeBaseImages();
+      const wanted = names.length > 0 ? names : ['node:20-slim', 'postgres:16', 'busybox:1'];
+      const commands = wanted.map((name) => made.get(name) ?? `echo "no image ${name} is made here" >&2; false`);
       const results = await Promise.all(commands.map((command) => run('sh', ['-c', command], { env: engine })));
       const failed = results.find(({ code }) => code !== 0);
       if (failed !== undefined) throw new Error(`host ${n}: importing a base image: ${failed.stderr}`);

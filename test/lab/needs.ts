@@ -44,6 +44,14 @@ const needed = {
     isThere: () => hasProgram('fish'),
     hint: 'install fish',
   },
+  systemd: {
+    isThere: () => hasProgram('systemd-analyze'),
+    hint: 'install systemd',
+  },
+  openssl: {
+    isThere: () => hasProgram('openssl'),
+    hint: 'install openssl',
+  },
   chromium: {
     isThere: () => chromiumPath() !== undefined,
     hint: 'install chromium',

@@ -39,8 +39,10 @@ export interface TemporalServer {
   log(): string;
 }
 
+/** The dev server; under `npm run test:cluster` a server with PostgreSQL instead. */
 export async function startTemporal(options: TemporalOptions = {}): Promise<TemporalServer> {
   const { ui = false, persistent = true, eager = false, namespace = 'default' } = options;
+  if (process.env['DBC_TEST_TEMPORAL'] === 'cluster') return (await import('./cluster.ts')).startCluster({ namespace });
   const dir = mkdtempSync(join(tmpdir(), 'dbc-temporal-'));
   const logFile = join(dir, 'log');
   const binary = await findTemporal({ log: (line) => console.error(line) });
