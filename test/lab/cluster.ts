@@ -18,7 +18,8 @@ import type { TemporalServer } from './temporal.ts';
 import { until } from './until.ts';
 
 const run = promisify(execFile);
-const password = 'a password of a test';
+/** Temporal's SQL tool garbles a blank. */
+const password = '0a1b2c3d4e5f';
 
 export async function startCluster({ namespace }: { namespace: string }): Promise<TemporalServer> {
   const dir = mkdtempSync(join(tmpdir(), 'dbc-cluster-'));
@@ -68,9 +69,9 @@ export async function startCluster({ namespace }: { namespace: string }): Promis
   });
 
   const place = { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace };
-  await job('namespace', { ...place, RETENTION: '30d', HOME: dir });
-  await job('namespace', { ...place, RETENTION: '30d', HOME: dir });
+  await job('namespace', { ...place, RETENTION: '1d', HOME: dir });
   await setup(address, namespace);
+  await job('namespace', { ...place, RETENTION: '30d', HOME: dir });
   return {
     address,
     namespace,

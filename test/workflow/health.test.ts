@@ -82,12 +82,12 @@ describe('the health endpoint of a worker', () => {
     });
   });
 
-  it('answers 503 within three seconds while Temporal is away, and 200 when it is back', async () => {
+  it('answers 503 while Temporal is away, before who asks gives up after five seconds, and 200 when it is back', async () => {
     await temporal.kill9();
     const started = performance.now();
     const [status, body] = await ask();
     assert.equal(status, 503, JSON.stringify(body));
-    assert.ok(performance.now() - started < 3000);
+    assert.ok(performance.now() - started < 5000);
     await temporal.restart();
     await until(async () => (await ask())[0] === 200, { timeoutMs: 20_000, what: 'it is healthy again' });
   });
