@@ -24,6 +24,11 @@ const password = '0a1b2c3d4e5f';
 export async function startCluster({ namespace }: { namespace: string }): Promise<TemporalServer> {
   const dir = mkdtempSync(join(tmpdir(), 'dbc-cluster-'));
   chmodSync(dir, 0o711);
+  const daemons: Daemon[] = [];
+  const forget = atExit(() => {
+    for (const daemon of daemons) daemon.kill('SIGKILL');
+    rmSync(dir, { recursive: true, force: true });
+  });
   const programs = await clusterPrograms(join(dir, 'bin'));
   const { services, configs } = readComposeFile();
   const PATH = [programs, process.env['PATH']].join(delimiter);
@@ -32,6 +37,7 @@ export async function startCluster({ namespace }: { namespace: string }): Promis
     run('sh', ['-euc', scriptOf(services[service])], { env: { PATH, ...variables } });
 
   const database = await startPostgres(dir);
+  daemons.push(database.daemon);
   const sql = { SQL_PLUGIN: 'postgres12', SQL_HOST: '127.0.0.1', SQL_PORT: String(database.port) };
   const asSchema = { ...sql, SQL_USER: 'temporal', SQL_PASSWORD: password };
   await job('schema', asSchema);
@@ -47,13 +53,14 @@ export async function startCluster({ namespace }: { namespace: string }): Promis
     const settings = { ...services.temporal.environment, ...env, DYNAMIC_CONFIG_FILE_PATH: dynamicConfig };
     const variables = Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, String(value)]));
     const daemon = startDaemon(join(programs, 'temporal-server'), ['start'], logFile, { PATH, ...variables });
-    await untilListening({ port }, { timeoutMs: 60_000, failed: () => whyEnded(daemon, logFile) });
+    daemons.push(daemon);
     await until(
-      () => run(join(programs, 'temporal'), ['operator', 'cluster', 'health', '--address', address]).then(isSo, isNot),
-      {
-        timeoutMs: 60_000,
-        what: `${address} is healthy`,
+      async () => {
+        const why = whyEnded(daemon, logFile);
+        if (why !== undefined) throw new Error(why);
+        return (await healthOf(join(programs, 'temporal'), address)) === 'SERVING';
       },
+      { timeoutMs: 90_000, what: `${address} is healthy` },
     );
     return daemon;
   };
@@ -62,11 +69,6 @@ export async function startCluster({ namespace }: { namespace: string }): Promis
     server.kill('SIGKILL');
     await until(() => !isAlive(server.pid));
   };
-  const forget = atExit(() => {
-    server.kill('SIGKILL');
-    database.daemon.kill('SIGKILL');
-    rmSync(dir, { recursive: true, force: true });
-  });
 
   const place = { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace };
   await job('namespace', { ...place, RETENTION: '1d', HOME: dir });
@@ -95,8 +97,12 @@ export async function startCluster({ namespace }: { namespace: string }): Promis
   };
 }
 
-const isSo = (): boolean => true;
-const isNot = (): boolean => false;
+async function healthOf(temporal: string, address: string): Promise<string> {
+  const { stdout } = await run(temporal, ['operator', 'cluster', 'health', '--address', address]).catch(
+    (error: { stderr?: string }) => ({ stdout: error.stderr ?? '' }),
+  );
+  return stdout.trim();
+}
 
 /** PostgreSQL refuses to be root's. */
 async function startPostgres(dir: string): Promise<{ daemon: Daemon; port: number }> {
@@ -128,9 +134,18 @@ async function serverVariables(databasePort: number): Promise<{ env: Record<stri
     `${name}_MEMBERSHIP_PORT`,
   ]);
   const ports: Record<string, string> = {};
-  for (const name of [...listening, 'FRONTEND_HTTP_PORT']) ports[name] = String(await freePort());
+  for (const name of [...listening, 'FRONTEND_HTTP_PORT']) ports[name] = String(await smallPort());
   const database = { POSTGRES_SEEDS: '127.0.0.1', POSTGRES_PWD: password, DB_PORT: String(databasePort) };
   return { env: { ...database, ...ports, BIND_ON_IP: '127.0.0.1' }, port: Number(ports['FRONTEND_GRPC_PORT']) };
+}
+
+/** Temporal keeps ports in a column of 16 bits, of which one is the sign. */
+async function smallPort(): Promise<number> {
+  for (let left = 20; left > 0; left--) {
+    const port = await freePort(20_000 + Math.floor(Math.random() * 12_000)).catch(() => undefined);
+    if (port !== undefined) return port;
+  }
+  throw new Error('no free port from 20000 to 32000');
 }
 
 /** What `dbc setup` does, once the server has heard of the new namespace. */
