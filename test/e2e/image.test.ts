@@ -1,13 +1,14 @@
 /** The image of the worker: built from the Dockerfile by a real engine, and run against a real Temporal. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Engine, startEngine } from '../lab/engine.ts';
 import { needs } from '../lab/needs.ts';
 import { root } from '../lab/program.ts';
 import { startTemporal, type TemporalServer } from '../lab/temporal.ts';
+import { writeUnreached } from '../lab/unreached.ts';
 import { until } from '../lab/until.ts';
 
 describe('the image of the worker', function () {
@@ -21,10 +22,7 @@ describe('the image of the worker', function () {
     dir = mkdtempSync(join(tmpdir(), 'dbc-image-'));
     // For the user of the container.
     chmodSync(dir, 0o755);
-    writeFileSync(
-      join(dir, 'deploy.yaml'),
-      'targets: { production: { hosts: [ann@127.0.0.1], ssh: { knownHosts: ./known }, repository: { path: /app, branch: main }, compose: {} } }\n',
-    );
+    writeUnreached(dir);
     [engine, temporal] = await Promise.all([startEngine(), startTemporal({ persistent: false })]);
     await engine.loadBaseImage('node-npm-git');
     const registry = execFileSync('npm', ['config', 'get', 'registry'], { encoding: 'utf8' }).trim();

@@ -1,6 +1,6 @@
 /** A Temporal behind TLS, reached through Temporal's own variables, as docs/production.md tells for Temporal Cloud. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { needs } from '../lab/needs.ts';
@@ -12,6 +12,7 @@ import {
   makeCertificates,
   refusingFront,
 } from '../lab/tls-front.ts';
+import { writeUnreached } from '../lab/unreached.ts';
 import { until } from '../lab/until.ts';
 import { dbc, type Running, startDbc } from '../unit/dbc-process.ts';
 
@@ -19,6 +20,7 @@ describe('dbc, with a Temporal behind TLS', function () {
   this.timeout(60_000);
   needs('openssl');
   let dir: string;
+  let configPath: string;
   let certificates: Certificates;
   let temporal: TemporalServer;
   let front: Front;
@@ -27,10 +29,7 @@ describe('dbc, with a Temporal behind TLS', function () {
   before(async () => {
     dir = mkdtempSync(join(tmpdir(), 'dbc-tls-'));
     certificates = makeCertificates(dir);
-    writeFileSync(
-      join(dir, 'deploy.yaml'),
-      'targets: { production: { hosts: [ann@127.0.0.1], ssh: { knownHosts: ./known }, repository: { path: /app, branch: main }, compose: {} } }\n',
-    );
+    configPath = writeUnreached(dir);
     temporal = await startTemporal({ persistent: false });
     front = await clientCertificateFront(certificates, Number(temporal.address.split(':')[1]));
   });
@@ -51,7 +50,7 @@ describe('dbc, with a Temporal behind TLS', function () {
       TEMPORAL_TLS_CLIENT_CERT_PATH: certificates.client.cert,
       TEMPORAL_TLS_CLIENT_KEY_PATH: certificates.client.key,
     };
-    serving = startDbc(['serve', '--config', join(dir, 'deploy.yaml')], env);
+    serving = startDbc(['serve', '--config', configPath], env);
     await until(() => serving?.said().includes('Serving production') === true, { timeoutMs: 40_000 });
     const { code, stdout } = await dbc(['doctor'], env);
     assert.equal(code, 0, stdout);

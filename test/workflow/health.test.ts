@@ -1,6 +1,6 @@
 /** What a worker says of itself over HTTP, with a real Temporal that goes away and comes back. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
@@ -10,6 +10,7 @@ import { connectNative, quietRuntime } from '../../worker/runtime.ts';
 import { createWorker } from '../../worker/worker.ts';
 import { freePort } from '../lab/ports.ts';
 import { startTemporal, type TemporalServer } from '../lab/temporal.ts';
+import { writeUnreached } from '../lab/unreached.ts';
 import { until } from '../lab/until.ts';
 
 describe('the health endpoint of a worker', () => {
@@ -20,11 +21,7 @@ describe('the health endpoint of a worker', () => {
 
   before(async () => {
     dir = mkdtempSync(join(tmpdir(), 'dbc-health-'));
-    const configPath = join(dir, 'deploy.yaml');
-    writeFileSync(
-      configPath,
-      'targets: { web: { hosts: [ann@127.0.0.1], ssh: { knownHosts: ./known }, repository: { path: /app, branch: main }, compose: {} } }\n',
-    );
+    const configPath = writeUnreached(dir);
     quietRuntime(() => {});
     temporal = await startTemporal();
     const { address, namespace } = temporal;

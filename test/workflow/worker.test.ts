@@ -1,20 +1,17 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { quietRuntime } from '../../worker/runtime.ts';
 import { createWorker } from '../../worker/worker.ts';
 import { createTimeSkipping } from '../lab/temporal.ts';
+import { writeUnreached } from '../lab/unreached.ts';
 
 describe('a worker', () => {
   it('does not break workflow code off that was suspended with its machine', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'dbc-worker-'));
     after(() => rmSync(dir, { recursive: true, force: true }));
-    const configPath = join(dir, 'deploy.yaml');
-    writeFileSync(
-      configPath,
-      'targets: { web: { hosts: [ann@127.0.0.1], ssh: { knownHosts: ./known }, repository: { path: /app, branch: main }, compose: {} } }\n',
-    );
+    const configPath = writeUnreached(dir);
     quietRuntime(() => {});
     const temporal = await createTimeSkipping();
     const { connection, nativeConnection: native } = temporal;
