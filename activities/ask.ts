@@ -6,6 +6,7 @@ import { diagnoseNow } from './diagnose.ts';
 import { doctor } from './doctor.ts';
 import { drift } from './drift.ts';
 import { checkEnv } from './env-check.ts';
+import { plan } from './plan.ts';
 import { gitState, health, services } from './readings.ts';
 import { releases } from './releases.ts';
 import type { AskRun } from './run.ts';
@@ -65,6 +66,8 @@ async function answerOf(deps: Deps, input: AskInput, run: AskRun): Promise<Parti
         },
       );
     }
+    case 'plan':
+      return { plan: await plan(deps, input, question, run) };
     case 'unlock':
       return unlock(deps, input, question.force);
   }

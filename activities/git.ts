@@ -160,6 +160,19 @@ export const fetchScript = ({ remote, branch }: RepositoryConfig): string =>
   `${prelude}${clearStaleLocks}git fetch --no-tags --no-recurse-submodules ${quote(remote)} ${quote(`+refs/heads/${branch}:refs/remotes/${remote}/${branch}`)}
 `;
 
+/**
+ * Which commit a fetch would resolve this to, without one: what the remote has as the branch's tip, or what the host knows
+ * by a short SHA. Says `sha SHA` for each that it may be.
+ */
+export const foreseeScript = ({ remote, branch }: RepositoryConfig, commit: string | undefined): string =>
+  `export GIT_TERMINAL_PROMPT=0 LC_ALL=C
+${
+  commit === undefined
+    ? `git ls-remote --exit-code ${quote(remote)} ${quote(`refs/heads/${branch}`)} | sed -n 's/^\\([0-9a-f]*\\)[[:space:]].*/sha \\1/p'`
+    : `git rev-parse --disambiguate=${quote(commit)} | git cat-file --batch-check='%(objecttype) %(objectname)' | sed -n 's/^commit /sha /p'`
+}
+`;
+
 /** Where a push puts the branch until the job that owns the lease takes it from there. */
 export const pushedRef = (deploy: string): string => `refs/dbc/pushed/${deploy}`;
 
@@ -404,3 +417,9 @@ git for-each-ref --sort=committerdate --format='%(refname) %(committerdate:unix)
   echo "saved $ref $at $(for side in "$ref" "$ref^2"; do git diff --name-status --no-renames "$ref^1" "$side"; done | sort -u -k 2 | sed -n 1,200p | encoded)"
 done
 `;
+
+const shared = [prelude, clearStaleLocks, overwritten, checkoutFunctions, putBack];
+
+/** A script without what several of ours begin with: for people, who want to see what is done. */
+export const withoutShared = (script: string): string =>
+  shared.reduce((text, part) => text.replaceAll(part, ''), script);

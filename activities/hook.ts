@@ -4,19 +4,24 @@ import { DeployError } from '../src/domain/deploy-error.ts';
 import { quote } from '../src/domain/shell-quote.ts';
 import type { Deps } from './deps.ts';
 import type { Run } from './run.ts';
+import type { JobSpec } from './ssh/remote-job.ts';
 import { projectOf } from './steps.ts';
 
 /** Runs one of the target's hooks, once in a deploy: a remote job like the steps', whose log stays on the host. */
 export async function hook(_deps: Deps, input: HookInput, run: Run): Promise<void> {
+  await run.job(input, hookJob(input));
+}
+
+export function hookJob(input: HookInput): JobSpec {
   const { target, name, restoring } = input;
   const config = target.hooks?.[name];
   if (config === undefined) throw new DeployError('InvalidInput', `the target ${target.name} has no hook ${name}`);
-  await run.job(input, {
+  return {
     name: restoring ? `restore-hook-${name}` : `hook-${name}`,
     script: hookScript(input, config),
     deadlineMs: config.timeoutMs,
     onFailure: 'fail',
-  });
+  };
 }
 
 /**

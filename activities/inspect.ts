@@ -4,7 +4,7 @@ import type { HostTask, InspectInput, Inspection, LeasedTask } from '../src/cont
 import type { LeaseHolder, Snapshot } from '../src/contracts/host.ts';
 import type { Finding } from '../src/contracts/preflight.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
-import { isHalfChanged } from '../src/domain/leftover.ts';
+import { isHalfChanged, type Leftover } from '../src/domain/leftover.ts';
 import { shortSha } from '../src/domain/sha.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import { type Observation, type ObserveOptions, observe } from './observe.ts';
@@ -79,7 +79,7 @@ export async function inspect(deps: Deps, input: InspectInput, run: Run): Promis
 }
 
 /** With Compose only the containers and the images of a build could tell. */
-const isIntact = ({ runtime, manualChanges, baseline }: Snapshot): boolean =>
+export const isIntact = ({ runtime, manualChanges, baseline }: Snapshot): boolean =>
   runtime.kind === 'commands' &&
   runtime.running &&
   manualChanges.length === 0 &&
@@ -121,6 +121,10 @@ const lookingOf = ({ kind }: InspectInput, { signal }: Run): Looking => ({
   signal,
 });
 
+export const inspectReading = (task: HostTask, thorough: boolean): ObserveOptions => ({
+  more: preflightScripts(task, thorough),
+});
+
 /** A host as `inspect` and `doctor` see it, and what of it does not fit a deploy. */
 export async function look(
   deps: Deps,
@@ -133,8 +137,8 @@ export async function look(
   const looked = new AbortController();
   const publicPorts = askPublicPorts(task, thorough ? signal : looked.signal);
   try {
-    const more = preflightScripts(task, thorough);
-    const now = await observe(program, secrets, runtime, task, { more, signal, ...(send ? { send } : {}) });
+    const reading = inspectReading(task, thorough);
+    const now = await observe(program, secrets, runtime, task, { ...reading, signal, ...(send ? { send } : {}) });
     looked.abort();
     const redact = secrets.redactorFor(task);
     const findings = judgePreflight(task, now, anyEnv ? undefined : secrets.envOf(task), { thorough, redact });
@@ -170,11 +174,8 @@ async function keepSnapshot(
 ): Promise<{ snapshot: Snapshot; adoptedFrom?: string }> {
   const own = snapshots.get(task.deploy);
   if (own) return asTaken(task, own.snapshot);
-  const { head, manualChanges, state } = now;
   const leftovers = [...snapshots].filter(([deploy]) => deploy !== task.deploy);
-  const [, adopted] =
-    leftovers.find(([, each]) => isHalfChanged(each, { head, manualChanges, runtime: state.runtime, healthy })) ?? [];
-  const snapshot = adopted?.snapshot ?? newSnapshot(task, now);
+  const { snapshot, adopted } = snapshotOf(task, leftovers, now, healthy);
   const files = ['create', snapshotPath(task.deploy), base64(JSON.stringify(snapshot))];
   if (adopted) files.push(...adoptedNotes(task.deploy, adopted));
   const project = projectOf(snapshot);
@@ -187,11 +188,24 @@ async function keepSnapshot(
   return asTaken(task, snapshot);
 }
 
+/** What a deploy that begins now would go back to. */
+export function snapshotOf(
+  task: HostTask,
+  leftovers: readonly [deploy: string, Leftover][],
+  now: Observation,
+  healthy: boolean,
+): { snapshot: Snapshot; adopted?: Leftover | undefined } {
+  const { head, manualChanges, state } = now;
+  const [, adopted] =
+    leftovers.find(([, each]) => isHalfChanged(each, { head, manualChanges, runtime: state.runtime, healthy })) ?? [];
+  return { snapshot: adopted?.snapshot ?? newSnapshot(task, now), adopted };
+}
+
 function asTaken(task: LeasedTask, snapshot: Snapshot): { snapshot: Snapshot; adoptedFrom?: string } {
   return snapshot.deploy === task.deploy ? { snapshot } : { snapshot, adoptedFrom: snapshot.deploy };
 }
 
-function newSnapshot(task: LeasedTask, now: Observation): Snapshot {
+function newSnapshot(task: HostTask, now: Observation): Snapshot {
   const said = (key: string): string | undefined => new RegExp(`^${key} (.+)$`, 'm').exec(now.raw)?.[1];
   const envSha = said('env-sha');
   return {

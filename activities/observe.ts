@@ -71,19 +71,7 @@ export async function observe(
 ): Promise<Observation> {
   const rules = options.rules ?? task.target.health;
   const onHost = rules.filter(({ from }) => from === 'host');
-  const script = [
-    scratch,
-    pinnedProject(task.target),
-    // The health URLs are asked while the rest is read.
-    askScript(onHost),
-    options.more?.begin ?? '',
-    headScript(options.saved),
-    options.brief ? '' : checkoutScript(task.target.repository),
-    options.services === false ? '' : runtime.observe(options.project, options.images),
-    options.more?.end ?? '',
-    answersScript(onHost),
-    'echo "read all"\n',
-  ].join('');
+  const script = readingScript(runtime, task, options);
   const seconds = Math.ceil(task.target.timeouts.inspectMs / 1000);
   const send = options.send ?? ((call: HostCall) => program.call(task, call));
   const [answer, fromWorker] = await Promise.all([
@@ -128,6 +116,24 @@ export async function observe(
     bootId: one('boot'),
     raw: output,
   };
+}
+
+/** What {@link observe} runs on the host. Changes nothing. */
+export function readingScript(runtime: Runtime, { target }: HostTask, options: ObserveOptions): string {
+  const onHost = (options.rules ?? target.health).filter(({ from }) => from === 'host');
+  return [
+    scratch,
+    pinnedProject(target),
+    // The health URLs are asked while the rest is read.
+    askScript(onHost),
+    options.more?.begin ?? '',
+    headScript(options.saved),
+    options.brief ? '' : checkoutScript(target.repository),
+    options.services === false ? '' : runtime.observe(options.project, options.images),
+    options.more?.end ?? '',
+    answersScript(onHost),
+    'echo "read all"\n',
+  ].join('');
 }
 
 function cutOff({ host }: HostTask, { lines, output }: HostAnswer, seconds: number): DeployError {

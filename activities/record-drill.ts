@@ -1,6 +1,6 @@
 import type { RecordDrillInput, Recorded } from '../src/contracts/activities.ts';
 import { type Deps, runtimeFor } from './deps.ts';
-import { pruned } from './record.ts';
+import { pruned, pruneJob } from './record.ts';
 import { contextOf } from './restore.ts';
 import type { Run } from './run.ts';
 import { refuseLostLease } from './ssh/lease.ts';
@@ -19,5 +19,5 @@ export async function recordDrill({ program }: Deps, input: RecordDrillInput, ru
     ...{ ...input, failedSha: drill.back.sha, pass: 0 },
     ...{ buildAttempted: true, startAttempted: true },
   });
-  return { warnings: await pruned(run, input, 'prune', runtimeFor(target.runtime).pruneFailed(context)) };
+  return { warnings: await pruned(run, input, pruneJob('prune', runtimeFor(target.runtime).pruneFailed(context))) };
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LeasedTask, Recorded, RecordInput } from '../src/contracts/activities.ts';
+import type { TargetConfig } from '../src/contracts/target.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import { keepCommitScript, pruneReleaseRefsScript } from './git.ts';
@@ -7,7 +8,8 @@ import { observe } from './observe.ts';
 import type { Run } from './run.ts';
 import type { RecordContext } from './runtime/port.ts';
 import { refuseLostLease, underLease } from './ssh/lease.ts';
-import { base64, parseStateFiles, releaseEnvPath, releasePath } from './state-files.ts';
+import type { JobSpec } from './ssh/remote-job.ts';
+import { base64, parseStateFiles, releaseEnvPath, releasePath, type StateFiles } from './state-files.ts';
 import { projectOf } from './steps.ts';
 
 /**
@@ -17,8 +19,6 @@ import { projectOf } from './steps.ts';
 export async function record(deps: Deps, input: RecordInput, run: Run): Promise<Recorded> {
   const { program } = deps;
   const { target, release, number, deploy } = input;
-  // A try that hangs must leave time for another one.
-  const tryMs = target.timeouts.recordMs / 4;
   const { env } = target;
   const keepEnv = env === undefined ? [] : [['keep_release_env', number, deploy, env.file]];
   const written = await program.call(input, {
@@ -29,40 +29,62 @@ export async function record(deps: Deps, input: RecordInput, run: Run): Promise<
       ...keepEnv,
       ['overview'],
     ],
-    timeoutMs: tryMs,
+    timeoutMs: tryMsOf(target),
   });
   refuseLostLease(input, written);
-  const { releases, snapshots } = parseStateFiles(written);
-  // One entry a commit, the newest first; the current and the previous are always among them.
-  const commits = [...new Set(releases.map(({ sha }) => sha).reverse())];
-  const kept = commits.slice(0, Math.max(2, target.retain.releases));
-  const open = [...new Set([...snapshots].flatMap(([name, { snapshot }]) => [name, snapshot.deploy]))];
-  const own = snapshots.get(deploy)?.snapshot;
-  const context = {
-    target: target.name,
-    sha: release.sha,
-    deploy,
-    project: own && projectOf(own),
-    images: release.images,
-    keepReleases: kept,
-    keepSnapshots: open.filter((each) => each !== deploy),
-  };
-  const runtime = runtimeFor(target.runtime);
-  await run.job(input, {
-    name: 'record',
-    script: keepCommitScript(release.sha) + runtime.keep(context),
-    deadlineMs: tryMs,
-    onFailure: 'again',
-  });
-  const warnings = await pruned(run, input, 'prune', pruneReleaseRefsScript(kept) + runtime.pruneReleases(context));
-  const old = releases
-    .filter(({ sha }) => !kept.includes(sha))
+  const state = parseStateFiles(written);
+  const context = recordContext(input, state);
+  const jobs = recordJobs(input, context);
+  await run.job(input, jobs.record);
+  const warnings = await pruned(run, input, jobs.prune);
+  const old = state.releases
+    .filter(({ sha }) => !context.keepReleases.includes(sha))
     .flatMap((each) => [releasePath(each), releaseEnvPath(each)]);
   if (old.length > 0) {
     await program.call(input, { operation: 'remove', args: [number, ...old], timeoutMs: 60_000 });
   }
   return { warnings: [...warnings, ...(await lookedAfter(deps, input, run, context))] };
 }
+
+/** What of the state, in which the release is already, stays. */
+export function recordContext(
+  { target, deploy, release }: RecordInput,
+  { releases, snapshots }: Pick<StateFiles, 'releases' | 'snapshots'>,
+): RecordContext {
+  // One entry a commit, the newest first; the current and the previous are always among them.
+  const commits = [...new Set(releases.map(({ sha }) => sha).reverse())];
+  const open = [...new Set([...snapshots].flatMap(([name, { snapshot }]) => [name, snapshot.deploy]))];
+  const own = snapshots.get(deploy)?.snapshot;
+  return {
+    target: target.name,
+    sha: release.sha,
+    deploy,
+    project: own && projectOf(own),
+    images: release.images,
+    keepReleases: commits.slice(0, Math.max(2, target.retain.releases)),
+    keepSnapshots: open.filter((each) => each !== deploy),
+  };
+}
+
+/** The jobs of the step, as they are run, and as `dbc plan` shows them. */
+export function recordJobs(
+  { target, release }: RecordInput,
+  context: RecordContext,
+): Record<'record' | 'prune', JobSpec> {
+  const runtime = runtimeFor(target.runtime);
+  return {
+    record: {
+      name: 'record',
+      script: keepCommitScript(release.sha) + runtime.keep(context),
+      deadlineMs: tryMsOf(target),
+      onFailure: 'again',
+    },
+    prune: pruneJob('prune', pruneReleaseRefsScript(context.keepReleases) + runtime.pruneReleases(context)),
+  };
+}
+
+/** A try that hangs must leave time for another one. */
+const tryMsOf = ({ timeouts }: TargetConfig): number => timeouts.recordMs / 4;
 
 /**
  * A reboot, or a restarted Docker engine, may have stopped a service since it was verified: it is started again, and
@@ -109,9 +131,16 @@ async function down(deps: Deps, input: RecordInput, run: Run, { project }: Recor
 
 const pruneMs = 120_000;
 
+export const pruneJob = (name: string, script: string): JobSpec => ({
+  name,
+  script,
+  deadlineMs: pruneMs,
+  onFailure: 'fail',
+});
+
 /** Removes what nobody needs any more. Returns a warning when that fails, since nothing else depends on it. */
-export async function pruned(run: Run, task: LeasedTask, name: string, script: string): Promise<string[]> {
-  const failure = await unlessFailed(run.job(task, { name, script, deadlineMs: pruneMs, onFailure: 'fail' }));
+export async function pruned(run: Run, task: LeasedTask, job: JobSpec): Promise<string[]> {
+  const failure = await unlessFailed(run.job(task, job));
   return failure === undefined ? [] : [`what is not needed any more could not be removed: ${failure}`];
 }
 

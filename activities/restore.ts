@@ -1,7 +1,9 @@
 import type { RestoredCheckout, RestoreInput } from '../src/contracts/activities.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import { restoreCheckoutScript } from './git.ts';
+import { pruneJob } from './record.ts';
 import type { Run } from './run.ts';
+import type { JobSpec } from './ssh/remote-job.ts';
 import { projectOf } from './steps.ts';
 
 /**
@@ -10,35 +12,45 @@ import { projectOf } from './steps.ts';
  */
 
 export async function restoreCheckout(_deps: Deps, input: RestoreInput, run: Run): Promise<RestoredCheckout> {
-  const { target, snapshot, deploy, failedSha } = input;
-  const { result } = await run.job(input, {
-    name: part(input, 'checkout'),
-    script: restoreCheckoutScript(target.repository, deploy, snapshot, failedSha),
-    deadlineMs: target.timeouts.resetMs,
-    onFailure: 'again',
-  });
+  const { result } = await run.job(input, restoreCheckoutJob(input));
   return { kept: [...result.matchAll(/^kept (.*)$/gm)].map((match) => match[1] ?? '') };
 }
 
 /** @returns the services whose image was gone and had to be built again */
 export async function restoreImages(_deps: Deps, input: RestoreInput, run: Run): Promise<{ rebuilt: string[] }> {
-  const { result } = await run.job(input, {
-    name: part(input, 'images'),
-    script: runtimeFor(input.target.runtime).restoreImages(contextOf(input)),
-    deadlineMs: input.target.timeouts.buildMs,
-    onFailure: 'again',
-  });
+  const { result } = await run.job(input, restoreImagesJob(input));
   return { rebuilt: [...result.matchAll(/^rebuilt (.*)$/gm)].map((match) => match[1] ?? '') };
 }
 
 export async function restoreServices(_deps: Deps, input: RestoreInput, run: Run): Promise<void> {
-  await run.job(input, {
-    name: part(input, 'services'),
-    script: runtimeFor(input.target.runtime).restoreServices(contextOf(input)),
-    deadlineMs: input.target.timeouts.startMs,
-    onFailure: 'again',
-  });
+  await run.job(input, restoreServicesJob(input));
 }
+
+/** The jobs of these parts, as they are run, and as `dbc plan` shows them. */
+export const restoreCheckoutJob = (input: RestoreInput): JobSpec => ({
+  name: part(input, 'checkout'),
+  script: restoreCheckoutScript(input.target.repository, input.deploy, input.snapshot, input.failedSha),
+  deadlineMs: input.target.timeouts.resetMs,
+  onFailure: 'again',
+});
+
+export const restoreImagesJob = (input: RestoreInput): JobSpec => ({
+  name: part(input, 'images'),
+  script: runtimeFor(input.target.runtime).restoreImages(contextOf(input)),
+  deadlineMs: input.target.timeouts.buildMs,
+  onFailure: 'again',
+});
+
+export const restoreServicesJob = (input: RestoreInput): JobSpec => ({
+  name: part(input, 'services'),
+  script: runtimeFor(input.target.runtime).restoreServices(contextOf(input)),
+  deadlineMs: input.target.timeouts.startMs,
+  onFailure: 'again',
+});
+
+/** What the failed release left, once the snapshot is proven to be back. */
+export const restorePruneJob = (input: RestoreInput): JobSpec =>
+  pruneJob(part(input, 'prune'), runtimeFor(input.target.runtime).pruneFailed(contextOf(input)));
 
 export const part = ({ pass }: RestoreInput, name: string): string => `restore-${pass}-${name}`;
 

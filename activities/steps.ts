@@ -23,23 +23,15 @@ import { type Run, runId } from './run.ts';
 import { imagesOf } from './runtime/compose.ts';
 import type { HostProgram } from './ssh/host-program.ts';
 import { giveLease, readLease } from './ssh/lease.ts';
+import type { JobSpec } from './ssh/remote-job.ts';
 import { base64 } from './state-files.ts';
 
 /** Fetches the branch and finds the commit: it must be there, be allowed, and overwrite nothing. */
 export async function fetch(deps: Deps, input: FetchInput, run: Run): Promise<Fetched> {
   const { target, host } = input;
-  const { repository, timeouts, runtime } = target;
-  const pushes = repository.source === 'push';
-  const warnings = pushes ? await pushBranch(deps, input, run) : [];
-  const bring = pushes ? takePushedScript(repository, input.deploy) : fetchScript(repository);
-  const check =
-    runtime.kind === 'compose' ? composeConfigScript(runtime, { target: target.name, deploy: input.deploy }) : '';
-  const { result } = await run.job(input, {
-    name: 'fetch',
-    script: `${bring}{\n${resolveScript(repository, input.commit)}${check}} >&3\n`,
-    deadlineMs: timeouts.fetchMs,
-    onFailure: 'fail',
-  });
+  const { repository } = target;
+  const warnings = repository.source === 'push' ? await pushBranch(deps, input, run) : [];
+  const { result } = await run.job(input, fetchJob(input));
   const lines = deps.secrets.redactorFor(input)(result).split('\n');
   const said = (key: string) =>
     lines.filter((line) => line.startsWith(`${key} `)).map((line) => line.slice(key.length + 1));
@@ -93,6 +85,45 @@ export async function fetch(deps: Deps, input: FetchInput, run: Run): Promise<Fe
   return { sha, subject: said('subject')[0] ?? '', ...(warnings.length > 0 ? { warnings } : {}) };
 }
 
+/** The jobs of the steps, as they are run, and as `dbc plan` shows them. */
+export function fetchJob({ target, deploy, commit }: Pick<FetchInput, 'target' | 'deploy' | 'commit'>): JobSpec {
+  const { name, repository, runtime, timeouts } = target;
+  const bring = repository.source === 'push' ? takePushedScript(repository, deploy) : fetchScript(repository);
+  const check = runtime.kind === 'compose' ? composeConfigScript(runtime, { target: name, deploy }) : '';
+  return {
+    name: 'fetch',
+    script: `${bring}{\n${resolveScript(repository, commit)}${check}} >&3\n`,
+    deadlineMs: timeouts.fetchMs,
+    onFailure: 'fail',
+  };
+}
+
+export const resetJob = ({ target, deploy, sha, leg }: ResetInput): JobSpec => ({
+  name: 'reset',
+  script: resetScript(target.repository, deploy, sha, leg === 'forward'),
+  deadlineMs: target.timeouts.resetMs,
+  onFailure: 'fail',
+});
+
+export function buildJob({ target, deploy, sha, snapshot, retained }: BuildInput): JobSpec {
+  const images = retained?.sha === sha ? retained.images : [];
+  const project = projectOf(snapshot);
+  const context = { target: target.name, sha, deploy, project, snapshot: snapshot.runtime, retained: images };
+  return {
+    name: 'build',
+    script: runtimeFor(target.runtime).build(context),
+    deadlineMs: target.timeouts.buildMs,
+    onFailure: 'fail',
+  };
+}
+
+export const startJob = ({ target, deploy, sha, snapshot }: StartInput): JobSpec => ({
+  name: 'start',
+  script: runtimeFor(target.runtime).start({ target: target.name, sha, deploy, project: projectOf(snapshot) }),
+  deadlineMs: target.timeouts.startMs,
+  onFailure: 'fail',
+});
+
 function overwrites(alias: string, sha: string, paths: string[]): DeployError {
   return new DeployError(
     'PreflightFailed',
@@ -102,18 +133,11 @@ function overwrites(alias: string, sha: string, paths: string[]): DeployError {
 }
 
 export async function reset(_deps: Deps, input: ResetInput, run: Run): Promise<ResetResult> {
-  const { target, deploy, sha, leg } = input;
-  const { result } = await run
-    .job(input, {
-      name: 'reset',
-      script: resetScript(target.repository, deploy, sha, leg === 'forward'),
-      deadlineMs: target.timeouts.resetMs,
-      onFailure: 'fail',
-    })
-    .catch((error: unknown) => {
-      const refused = error instanceof DeployError && error.message.includes(`exit status ${wouldOverwrite} `);
-      throw refused ? overwrites(input.host.alias, sha, (error.tail ?? '').trim().split('\n')) : error;
-    });
+  const { sha, leg } = input;
+  const { result } = await run.job(input, resetJob(input)).catch((error: unknown) => {
+    const refused = error instanceof DeployError && error.message.includes(`exit status ${wouldOverwrite} `);
+    throw refused ? overwrites(input.host.alias, sha, (error.tail ?? '').trim().split('\n')) : error;
+  });
   const said = (key: string) => [...result.matchAll(new RegExp(`^${key} (.*)$`, 'gm'))].map((match) => match[1] ?? '');
   const [savedRef] = said('saved');
   const untracked = said('unchanged').length > 0 ? input.snapshot.untracked : said('untracked');
@@ -132,18 +156,8 @@ export async function reset(_deps: Deps, input: ResetInput, run: Run): Promise<R
 }
 
 export async function build(deps: Deps, input: BuildInput, run: Run): Promise<BuildResult> {
-  const { target, sha, snapshot } = input;
-  const runtime = runtimeFor(target.runtime);
-  const project = projectOf(snapshot);
-  const retained = input.retained?.sha === sha ? input.retained.images : [];
-  const context = { target: target.name, sha, deploy: input.deploy, project, snapshot: snapshot.runtime, retained };
-  const { result } = await run.job(input, {
-    name: 'build',
-    script: runtime.build(context),
-    deadlineMs: target.timeouts.buildMs,
-    onFailure: 'fail',
-  });
-  if (target.runtime.kind === 'commands') return { images: [], reused: false };
+  const { result } = await run.job(input, buildJob(input));
+  if (input.target.runtime.kind === 'commands') return { images: [], reused: false };
   const { images, missing, problem } = await imagesNow(deps, input, run);
   if (missing.length > 0 || problem !== undefined) {
     throw new DeployError(
@@ -170,18 +184,11 @@ async function imagesNow({ program, secrets }: Deps, input: BuildInput | StartIn
 }
 
 export async function start(deps: Deps, input: StartInput, run: Run): Promise<void> {
-  const { target, sha, snapshot, deploy } = input;
-  const context = { target: target.name, sha, deploy, project: projectOf(snapshot) };
-  const spec = {
-    name: 'start',
-    script: runtimeFor(target.runtime).start(context),
-    deadlineMs: target.timeouts.startMs,
-  };
   try {
-    await run.job(input, { ...spec, onFailure: 'fail' });
+    await run.job(input, startJob(input));
   } catch (error) {
     const failed = error instanceof DeployError && error.type === 'CommandFailed' ? error : undefined;
-    if (failed && target.runtime.kind === 'compose') await refuseMissingImages(deps, input, run, failed);
+    if (failed && input.target.runtime.kind === 'compose') await refuseMissingImages(deps, input, run, failed);
     throw error;
   }
 }

@@ -12,9 +12,9 @@ import { DeployError } from '../src/domain/deploy-error.ts';
 import { formatDuration } from '../src/domain/duration.ts';
 import { shortSha } from '../src/domain/sha.ts';
 import { type Deps, runtimeFor } from './deps.ts';
-import { type Observation, observe } from './observe.ts';
+import { type Observation, type ObserveOptions, observe } from './observe.ts';
 import { pruned } from './record.ts';
-import { contextOf, part, restoreServices } from './restore.ts';
+import { restorePruneJob, restoreServices } from './restore.ts';
 import type { Run } from './run.ts';
 import { underLease } from './ssh/lease.ts';
 import { projectOf } from './steps.ts';
@@ -91,18 +91,31 @@ export async function lookAtRelease(
   const { target, sha, snapshot, images } = input;
   const runtime = runtimeFor(target.runtime);
   const seen = await observe(program, secrets, runtime, input, {
-    commit: sha,
+    ...releaseReading(input),
     send: underLease(program, input),
-    brief: true,
-    ...(images.length > 0 ? { images: false } : {}),
     signal: run.signal,
-    project: projectOf(snapshot),
   });
   const services = runtime.judge(seen.state, { reference: snapshot.runtime, images });
   const head =
     seen.head === sha ? [] : [`HEAD is ${shortSha(seen.head)}, expected ${shortSha(sha)}: somebody moved it`];
   return { seen, judged: judge(seen, services, head, () => false) };
 }
+
+/** What is read of a release that was just put there. */
+export const releaseReading = ({ sha, snapshot, images }: VerifyInput): ObserveOptions => ({
+  commit: sha,
+  brief: true,
+  ...(images.length > 0 ? { images: false } : {}),
+  project: projectOf(snapshot),
+});
+
+/** What is read of a snapshot that was just put back. */
+export const restoredReading = ({ snapshot }: RestoreInput): ObserveOptions => ({
+  commit: snapshot.sha,
+  saved: `refs/dbc/saved/${snapshot.deploy}`,
+  brief: true,
+  project: projectOf(snapshot),
+});
 
 export async function verify(deps: Deps, input: VerifyInput, run: Run): Promise<Verified> {
   const { target, sha, snapshot } = input;
@@ -132,17 +145,13 @@ export async function verifyRestored(
   const { program, secrets } = deps;
   const { target, snapshot, rebuilt } = input;
   const runtime = runtimeFor(target.runtime);
-  const project = projectOf(snapshot);
   const failedBefore = failedAtBaseline(snapshot);
   if (!input.startAttempted) await restoreServices(deps, input, run);
   const { judged } = await untilSteady(input, run, subject, async () => {
     const now = await observe(program, secrets, runtime, input, {
-      commit: snapshot.sha,
-      saved: `refs/dbc/saved/${snapshot.deploy}`,
+      ...restoredReading(input),
       send: underLease(program, input),
-      brief: true,
       signal: run.signal,
-      project,
     });
     const services = runtime.judgeRestored(now.state, snapshot.runtime, rebuilt);
     const faults = [
@@ -154,7 +163,6 @@ export async function verifyRestored(
     ];
     return { seen: now, judged: judge(now, services, faults, (rule) => failedBefore.has(rule)) };
   });
-  const context = contextOf(input);
   const warnings = [
     ...judged.rules
       .filter(({ passed, rule }) => !passed && failedBefore.has(rule))
@@ -165,7 +173,7 @@ export async function verifyRestored(
           `${target.env.file} is not what it was before the deploy; it stays as it is, and \`dbc drift ${target.name}\` says in what it differs from the release's`,
         ]),
     ...rebuilt.map((service) => `the image of ${service} was gone and was built again from ${shortSha(snapshot.sha)}`),
-    ...(input.buildAttempted ? await pruned(run, input, part(input, 'prune'), runtime.pruneFailed(context)) : []),
+    ...(input.buildAttempted ? await pruned(run, input, restorePruneJob(input)) : []),
   ];
   return { sha: snapshot.sha, rules: judged.rules, services: judged.services, warnings };
 }

@@ -100,6 +100,15 @@ export function createProgram(done: (code: ExitCode) => void): CommandUnknownOpt
       ),
   );
   dbc.addCommand(
+    asking('plan', 'every command that a deploy would run on each host, in order, without running one')
+      .argument('<target>')
+      .option('--commit <sha>', "full or short SHA (default: the tip of the target's branch)")
+      .option('--full', 'also what is only read, and what the scripts have in common')
+      .action((target, flags) =>
+        on(flags, async (terminal) => (await import('./commands/plan.ts')).plan(terminal, target, flags)),
+      ),
+  );
+  dbc.addCommand(
     asking('releases', 'what ran healthily on the hosts of a target')
       .argument('<target>')
       .argument('[sha]', 'one of them in full')

@@ -6,6 +6,7 @@ import type { Problem } from './errors.ts';
 import type { DrillRecord, LeaseHolder, LeaseState, Release, Snapshot } from './host.ts';
 import type { HostCheck, TargetSchedules } from './monitor.ts';
 import type { NotifyInput } from './notification.ts';
+import type { HostPlan } from './plan.ts';
 import type { EnvReport, Finding } from './preflight.ts';
 import type { ReleaseHistory } from './releases.ts';
 import type { HealthRule, HookName, HostConfig, TargetConfig } from './target.ts';
@@ -280,6 +281,8 @@ export type Question =
   | { ask: 'diagnose' }
   | { ask: 'env-check' }
   | { ask: 'logs'; service?: string; lines: number }
+  /** Of a deploy. `full`: also what the scripts have in common, and what is only read. */
+  | { ask: 'plan'; commit?: string; full: boolean }
   | { ask: 'unlock'; force: boolean };
 
 export interface AskInput extends HostTask {
@@ -308,6 +311,7 @@ export interface Answer {
   /** Of `doctor`: what was looked at, and what is wrong with it. */
   findings?: Finding[];
   env?: EnvReport;
+  plan?: HostPlan;
   /** Of `unlock`: who lost the lease; absent when nobody held it. */
   unlocked?: LeaseHolder;
   /** Why this host could not answer; the other hosts' answers stand. */

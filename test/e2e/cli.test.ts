@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
+import type { HostPlan } from '../../src/contracts/plan.ts';
 import { needs } from '../lab/needs.ts';
 import { makeTinyOrigin } from '../lab/origin.ts';
 import { sshOutput } from '../lab/ssh-client.ts';
@@ -110,6 +111,29 @@ describe('dbc, with a real host and a real Temporal', () => {
     const silent = await dbc('logs', 'without-logs');
     assert.equal(silent.code, 2, silent.stderr);
     assert.match(silent.stderr, /has no command that prints its services’ logs[\s\S]*commands\.logs/);
+  });
+
+  it('plans a deploy: each command in order, what is left out, and how it would be put back', async () => {
+    const { code, stdout } = await dbc('plan', 'production', '--commit', commits.first);
+    assert.equal(code, 0, stdout);
+    const [forward = '', back = ''] = stdout.split('If anything failed');
+    assert.match(
+      forward,
+      /inspect:[\s\S]*job fetch\n *git fetch [\s\S]*git checkout --force -B [\s\S]*bash -c .\/build[\s\S]*bash -c .\/start/,
+    );
+    assert.match(
+      back,
+      /job restore-0-checkout\n[\s\S]*git checkout --force -B [\s\S]*bash -c .\/build[\s\S]*bash -c .\/start/,
+    );
+    const tip = await dbc('plan', 'production', '--json');
+    const { commit, steps } = JSON.parse(tip.stdout).answers[0].plan as HostPlan;
+    assert.equal(commit, commits.next);
+    const [inspect, fetch, , build] = steps;
+    assert.match(inspect?.commands[0]?.script ?? '', /echo "read all"\n$/);
+    assert.match(fetch?.commands[0]?.script ?? '', /^clear_stale_locks\(\) \{$/m);
+    assert.deepEqual(build, { step: 'build', note: 'not done: it runs already', commands: [] });
+    assert.equal((await dbc('plan', 'production', '--commit', 'abcd1234')).code, 2);
+    assert.equal(await head(), commits.next);
   });
 
   it('builds, starts and records nothing when the commit runs already', async () => {

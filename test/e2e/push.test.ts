@@ -53,6 +53,13 @@ describe('a host without access to the remote', function () {
 
   it('deploys what the worker pushes, puts a bad commit back, rolls back, and each time the team is told', async () => {
     const good = await origin.commitFiles({ 'app.txt': 'good\n' }, 'A good change');
+    const planned = await run('plan', 'production');
+    assert.equal(planned.code, 0, planned.stderr);
+    assert.match(planned.stdout, new RegExp(`→ ${good.slice(0, 7)} `));
+    assert.match(
+      planned.stdout,
+      /fetch: [\s\S]*receive-pack \.[\s\S]*# job fetch\n[\s\S]*update-ref -d "\$pushed"[\s\S]*reset:/,
+    );
     const deployed = await run('deploy', 'production');
     assert.equal(deployed.code, 0, deployed.stderr);
     assert.equal(await head(), good);

@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict';
 import { appendFileSync } from 'node:fs';
 import type { Answer } from '../../src/contracts/activities.ts';
+import type { HostPlan } from '../../src/contracts/plan.ts';
 import { WorkflowType } from '../../src/contracts/temporal.ts';
 import { builds } from '../lab/compose-commands.ts';
 import { needs } from '../lab/needs.ts';
 import { dbc as run } from '../unit/dbc-process.ts';
 import { evidence } from './evidence.ts';
+import { foretold, type Jobs, ranBy } from './planned.ts';
 import { type Stage, startStage, target } from './stage.ts';
 
 const repository = '/home/ubuntu/automated-trading-platform';
@@ -51,6 +53,11 @@ describe('releases on a real host', function () {
   };
   /** What the hooks have written since they were last asked. */
   const ran = async () => (await stage.onHost('cat hooks; rm hooks')).split('\n');
+  /** The same jobs, in the same order, each with the same script. */
+  const assertSame = (ran: Jobs, planned: Jobs) => {
+    assert.deepEqual(Object.keys(ran), Object.keys(planned));
+    assert.deepEqual(ran, planned);
+  };
   const line = (hook: string, to: string, from: string, head: string) =>
     `${hook} to ${to} from ${from} in ${head} of ${project}`;
 
@@ -58,13 +65,22 @@ describe('releases on a real host', function () {
     await succeeded({ reason: 'the first one' });
     assert.deepEqual(await ran(), [line('before', first, first, first), line('after', first, first, first)]);
     second = await stage.origin.commit('good', '2');
-    await succeeded({});
+    stage.ec2.trace.clear();
+    const { plan } = await answer('plan', target);
+    const planned = plan as HostPlan;
+    assert.deepEqual(stage.ec2.trace.mutating(), [], 'a plan changes nothing');
+    assert.deepEqual([planned.head, planned.commit, planned.refusals], [first, second, []]);
+    const { deploy } = await succeeded({});
     assert.deepEqual(await ran(), [line('before', second, first, second), line('after', second, first, second)]);
+    const { releases = [] } = await answer('releases', target);
+    const images = releases.at(-1)?.images ?? [];
+    assertSame(await ranBy(deploy, repository, stage.onHost, images), foretold(planned));
   });
 
   it('are put back when a hook refuses them, after what `before` did was undone in their own checkout', async () => {
     const third = await stage.origin.commit('good', '3');
     await stage.onHost('touch refuse');
+    const { plan } = await answer('plan', target, '--commit', third);
     const report = await stage.run();
     await stage.onHost('rm refuse');
     assert.deepEqual([report.outcome, report.failure?.step], ['rolled-back', 'after']);
@@ -75,6 +91,10 @@ describe('releases on a real host', function () {
     ]);
     const { head, commit } = await evidence(stage);
     assert.deepEqual([head, commit], [second, second]);
+    const { record: _, prune: _prune, ...all } = foretold(plan as HostPlan, 'restore');
+    // Whoever asked for a SHA is answered about that one; the deploy took the tip.
+    const tip = foretold((await answer('plan', target)).plan as HostPlan)['fetch'];
+    assertSame(await ranBy(report.deploy, repository, stage.onHost), { ...all, fetch: tip ?? '' });
   });
 
   it('are listed with who, when, how long, git’s own words, and which images are still there', async () => {

@@ -8,6 +8,7 @@ describe('dbc', () => {
   const refused: [what: string, args: string[], says: RegExp][] = [
     ['a commit that is a flag', ['deploy', 'p', '--commit', '--upload-pack=x'], /expected a commit.*"--upload-pack=x"/],
     ['a commit that is a branch', ['deploy', 'p', '--commit', 'main'], /expected a commit/],
+    ['a plan of what is no commit', ['plan', 'p', '--commit', 'main'], /expected a commit/],
     ['a target that is no name', ['deploy', '../etc'], /expected a target name/],
     ['a rollback to something else than a SHA', ['rollback', 'p', 'HEAD~1'], /expected a commit/],
     [

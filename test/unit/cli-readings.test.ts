@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import pc from 'picocolors';
 import { aboutHost, aboutWorkers, findingLines } from '../../src/cli/commands/doctor.ts';
 import { driftLines } from '../../src/cli/commands/drift.ts';
+import { planLines } from '../../src/cli/commands/plan.ts';
 import { detailLines, matching } from '../../src/cli/render/release-detail.ts';
 import { releaseLines } from '../../src/cli/render/release-table.ts';
 import { widthOf } from '../../src/cli/render/width.ts';
 import type { Drift } from '../../src/contracts/drift.ts';
 import type { Release } from '../../src/contracts/host.ts';
+import type { HostPlan, PlanCommand } from '../../src/contracts/plan.ts';
 import type { CommitInfo, ReleaseHistory } from '../../src/contracts/releases.ts';
 
 const plain = pc.createColors(false);
@@ -25,6 +27,50 @@ const commit = (start: string, message: string): CommitInfo => ({
 const history = (more: Partial<ReleaseHistory> = {}): ReleaseHistory => ({
   ...{ head: sha('aaaa1'), commits: [], saved: [] },
   ...more,
+});
+
+describe('dbc plan', () => {
+  const command = (script: string, job?: string): PlanCommand =>
+    job === undefined ? { kind: 'reading', script } : { kind: 'job', job, script };
+  const found: HostPlan = {
+    ...{ head: sha('aaaa1'), commit: sha('bbbb2'), refusals: ['Docker: it does not answer\n  at all'] },
+    steps: [
+      { step: 'inspect', note: 'looks', commands: [command('echo "at git"\n')] },
+      { step: 'build', note: 'the old release runs on', commands: [command("set -e\n\n'./build'\n", 'build')] },
+      { step: 'wait', note: '15 s', commands: [] },
+    ],
+    restore: [{ step: 'restore', note: 'puts the old images back', commands: [command(':\n', 'restore-0-images')] }],
+  };
+
+  it('shows each step with its commands as they are, what would refuse it, and the way back', () => {
+    assert.deepEqual(planLines({ host: 'web-1', address: 'a', plan: found }, plain, true), [
+      `   aaaa100 → bbbb200 (${sha('bbbb2')}); nothing of this was run`,
+      '   Would be refused: Docker: it does not answer',
+      '     at all',
+      '',
+      '   inspect: looks',
+      '     # reads, in 1 line',
+      '     echo "at git"',
+      '',
+      '   build: the old release runs on',
+      '     # job build',
+      '     set -e',
+      '',
+      "     './build'",
+      '',
+      '   wait: 15 s',
+      '',
+      '   If anything failed after that reset had begun:',
+      '',
+      '   restore: puts the old images back',
+      '     # nothing to run',
+    ]);
+  });
+
+  it('says that it is shortened, where it is', () => {
+    const lines = planLines({ host: 'web-1', address: 'a', plan: found }, plain, false);
+    assert.match(lines.at(-1) ?? '', /left out; --full shows it/);
+  });
 });
 
 describe('dbc releases', () => {
