@@ -87,13 +87,14 @@ export async function restartServices(_deps: Deps, input: RestartInput, run: Run
 
 /** What held before the change has to hold after it; what did not may, and is told. */
 export const verifyChange = (deps: Deps, input: RestoreVerifyInput, run: Run): Promise<RestoreVerified> =>
-  verifyRestored(deps, input, run, 'with the changed environment it');
+  verifyRestored(deps, input, run, 'with the change it');
 
 export async function restoreEnv({ program }: Deps, input: RestoreEnvInput, run: Run): Promise<RestoredEnv> {
-  const { target, deploy, services, number } = input;
+  const { target, deploy, services, number, fileUntouched } = input;
+  const operation = fileUntouched ? 'hold' : 'restore_env';
   const answer = await program.call(input, {
-    operation: 'restore_env',
-    args: [number, deploy, envFileOf(input)],
+    operation,
+    args: fileUntouched ? [number] : [number, deploy, envFileOf(input)],
     timeoutMs: target.timeouts.resetMs,
     signal: run.signal,
   });

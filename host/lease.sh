@@ -140,7 +140,7 @@ has_started() {
 
 # has_changed DEPLOY: whether it has begun to change this host, by its first job that does or in the env file.
 has_changed() {
-  has_job "$1" reset || [ -f "$state/snapshots/$1/env-before" ]
+  has_job "$1" reset || has_job "$1" restart || [ -f "$state/snapshots/$1/env-before" ]
 }
 
 # untouched DEPLOY: the deploy means to give back a host that it never changed. Goes no further when the host knows

@@ -1,8 +1,10 @@
 import type { RestoreVerifyInput } from '../src/contracts/activities.ts';
-import type { ChangeEnvRequest } from '../src/contracts/change-env.ts';
+import type { ChangeEnvRequest, RestartRequest } from '../src/contracts/change-env.ts';
 import { ErrorType } from '../src/contracts/errors.ts';
+import type { Snapshot } from '../src/contracts/host.ts';
 import { count } from '../src/domain/count.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
+import { asIfHealthy } from '../src/domain/env-change.ts';
 import { shortSha } from '../src/domain/sha.ts';
 import { invalidInput, problemOf } from './failure.ts';
 import type { HostRun } from './host-run.ts';
@@ -22,10 +24,36 @@ export function checkedEnvRequest(request: ChangeEnvRequest): ChangeEnvRequest {
   );
 }
 
-/** What `dbc env set` does to one host: the file, then the services that are to read it, then the proof. */
-export async function changeEnvOn(run: HostRun, { set, unset, values, restart }: ChangeEnvRequest): Promise<void> {
-  const { target, alias, progress, inspected } = run;
+/** A restart is a change of no variable, so that services are made anew, proven and put back in one way. */
+export function checkedRestart({ services, ...request }: RestartRequest): ChangeEnvRequest {
+  const named = Array.isArray(services) && services.length > 0 && services.every((one) => typeof one === 'string');
+  if (named) return { ...request, set: [], unset: [], restart: services, values: { sealed: [] } };
+  throw invalidInput('expected {"target": …, "services": […]} as the input, as `dbc restart` sends it');
+}
+
+/** What `dbc env set` and `dbc restart` do to one host: the file, then the services that are to read it, then the proof. */
+export async function changeEnvOn(run: HostRun, request: ChangeEnvRequest): Promise<void> {
+  const { alias, progress, snapshot } = run;
+  const { restart } = request;
   refuseUnfit(run, restart);
+  const changed = changesFile(request) ? await changeFile(run, request) : false;
+  run.unchanged = !changed && restart.length === 0;
+
+  if (restart.length > 0) {
+    await restartOn(run, restart);
+  } else {
+    const goOn = changed ? 'nothing was asked to; services go on with what they had read' : undefined;
+    progress.step(alias, 'restart', 'skipped', goOn);
+  }
+  const demanded = changesFile(request) ? snapshot : { ...snapshot, runtime: asIfHealthy(snapshot.runtime, restart) };
+  await verifyOn(run, demanded);
+}
+
+const changesFile = ({ set, unset }: ChangeEnvRequest): boolean => set.length + unset.length > 0;
+
+/** @returns whether the file said anything else before */
+async function changeFile(run: HostRun, { set, unset, values }: ChangeEnvRequest): Promise<boolean> {
+  const { target, alias, progress } = run;
   // From here on the host has to be put back if anything goes wrong.
   run.arm('change');
   progress.unproven(alias);
@@ -47,29 +75,34 @@ export async function changeEnvOn(run: HostRun, { set, unset, values, restart }:
       throw error;
     });
   progress.warn(alias, warnings);
-  run.unchanged = !changed && restart.length === 0;
+  return changed;
+}
 
-  if (restart.length > 0) {
-    run.arm('restart');
-    await run.step(
-      'restart',
-      () =>
-        remoteStep(target, target.timeouts.startMs, `${alias}: recreate ${restart.join(', ')}`).restartServices({
-          ...run.leased,
-          snapshot: inspected.snapshot,
-          services: restart,
-        }),
-      () => restart.join(', '),
-    );
-  } else {
-    const goOn = changed ? 'nothing was asked to; services go on with what they had read' : undefined;
-    progress.step(alias, 'restart', 'skipped', goOn);
-  }
+async function restartOn(run: HostRun, services: string[]): Promise<void> {
+  const { target, alias, progress, snapshot } = run;
+  run.arm('restart');
+  progress.unproven(alias);
+  await run.step(
+    'restart',
+    () =>
+      remoteStep(target, target.timeouts.startMs, `${alias}: recreate ${services.join(', ')}`).restartServices({
+        ...run.leased,
+        snapshot,
+        services,
+      }),
+    () => services.join(', '),
+  );
+}
 
+async function verifyOn(run: HostRun, snapshot: Snapshot): Promise<void> {
+  const { target, alias, progress } = run;
   const verified = await run.step(
     'verify',
     () =>
-      remoteStep(target, target.verify.deadlineMs, `${alias}: HEAD, services, health`).verifyChange(asBefore(run, 0)),
+      remoteStep(target, target.verify.deadlineMs, `${alias}: HEAD, services, health`).verifyChange({
+        ...asBefore(run, 0),
+        snapshot,
+      }),
     ({ services, rules }) => `${count(services.length, 'service')}, ${count(rules.length, 'health rule')}`,
   );
   const { sha, rules, services } = verified;
@@ -85,10 +118,15 @@ function leaveAlone(run: HostRun): void {
 
 const refusals = new Set<ErrorType>([ErrorType.InvalidInput, ErrorType.PreflightFailed]);
 
-/** The compensation: the old file byte by byte, and every service that may have read the new one. */
-export const restoreEnvOn = (run: HostRun, { restart }: ChangeEnvRequest): Promise<void> =>
-  putBack(run, {
-    leaves: () => "The env file as it was is .git/deploy-by-commit/env-previous in the host's repository.",
+/** The compensation: the old file byte by byte, and every service that may have read the new one, or was made anew. */
+export function restoreEnvOn(run: HostRun, request: ChangeEnvRequest): Promise<void> {
+  const { restart } = request;
+  const ofFile = changesFile(request);
+  return putBack(run, {
+    leaves: () =>
+      ofFile
+        ? "The env file as it was is .git/deploy-by-commit/env-previous in the host's repository."
+        : `\`dbc services ${run.target.name}\` shows what runs.`,
     once: async (pass, time) => {
       const { alias, progress, snapshot } = run;
       const part = (what: string) => compensation(time.giveUpAt - Date.now(), `${alias}: ${what}`);
@@ -97,7 +135,11 @@ export const restoreEnvOn = (run: HostRun, { restart }: ChangeEnvRequest): Promi
       Object.assign(run, { number, numberIsUnsure: false });
       // A change that was forgotten in a Reset may have come to the restart.
       const services = run.attempted.has('restart') || run.attempted.has('reset') ? restart : [];
-      const { kept } = await part('put the env file back').restoreEnv({ ...asBefore(run, pass), services });
+      const { kept } = await part(ofFile ? 'put the env file back' : `recreate ${restart.join(', ')}`).restoreEnv({
+        ...asBefore(run, pass),
+        services,
+        ...(ofFile ? {} : { fileUntouched: true }),
+      });
       const {
         sha,
         rules,
@@ -107,9 +149,10 @@ export const restoreEnvOn = (run: HostRun, { restart }: ChangeEnvRequest): Promi
       Object.assign(progress.host(alias), { now: sha, verified: true, rules, services: views });
       const edited = kept === undefined ? [] : [`the env file was edited by hand meanwhile; that is kept as ${kept}`];
       progress.warn(alias, [...warnings, ...edited]);
-      return 'the old env file is back, verified';
+      return ofFile ? 'the old env file is back, verified' : 'made anew once more; all runs as before, verified';
     },
   });
+}
 
 /** Checkout and images were never touched, and services are not looked after beyond those that were recreated. */
 const asBefore = (run: HostRun, pass: number): RestoreVerifyInput => ({

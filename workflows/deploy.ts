@@ -10,14 +10,14 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { ChangeEnvRequest } from '../src/contracts/change-env.ts';
+import type { ChangeEnvRequest, RestartRequest } from '../src/contracts/change-env.ts';
 import type { ChangeKind, DeployReport, DeployRequest, DeployView, Outcome } from '../src/contracts/deploy.ts';
 import { CloseType } from '../src/contracts/errors.ts';
 import type { Release } from '../src/contracts/host.ts';
 import { type AbortMessage, abortSignal, progressQuery } from '../src/contracts/temporal.ts';
 import { pickRollback } from '../src/domain/releases.ts';
 import { bakeHosts } from './bake.ts';
-import { changeEnvOn, checkedEnvRequest, restoreEnvOn } from './change-env.ts';
+import { changeEnvOn, checkedEnvRequest, checkedRestart, restoreEnvOn } from './change-env.ts';
 import { deployHost, inspectHost } from './deploy-host.ts';
 import { rehearse, rehearsed, withoutExtras } from './drill.ts';
 import { failureView, isOutnumbered } from './failure.ts';
@@ -39,6 +39,11 @@ export const RollbackWorkflow = (request: DeployRequest): Promise<DeployReport> 
 /** Changes variables of a target's env file on every host, or leaves every host as it was. The ID is `deploy/<target>`. */
 export const ChangeEnvWorkflow = async (request: ChangeEnvRequest): Promise<DeployReport> =>
   new Deploy('env', request, checkedEnvRequest(request)).run();
+
+/** Makes services of a target anew on every host, and proves that they run. The ID is `deploy/<target>`. */
+export const RestartWorkflow = async (request: RestartRequest): Promise<DeployReport> =>
+  new Deploy('restart', request, checkedRestart(request ?? {})).run();
+
 /** A rehearsal of both under one lease, after which every host is on what it ran. */
 export const DrillWorkflow = (request: DeployRequest): Promise<DeployReport> => new Deploy('drill', request).run();
 
@@ -109,7 +114,7 @@ class Deploy {
     const sorted = [...target.hosts].sort((a, b) => (a.alias < b.alias ? -1 : 1));
     this.#hosts = sorted.map((host) => new HostRun(target, host, this.#deploy, this.#progress));
     this.#progress.loaded({ ...target, hosts: sorted });
-    // Channels are told of releases; a change of the env file makes none.
+    // Channels are told of releases; a change of the env file makes none, nor does a restart.
     if (!this.#env) this.#notices.began(target);
     for (const host of this.#hosts) await inspectHost(host, this.#kind, this.#request);
     if (this.#request.stopOnManualChanges) refuseManualChanges(this.#hosts);
@@ -157,7 +162,7 @@ class Deploy {
   async #recordOn(host: HostRun, sha: string): Promise<void> {
     const { target, alias, inspected, subject, images } = host;
     const kind = this.#kind;
-    if (kind === 'env') {
+    if (kind === 'env' || kind === 'restart') {
       host.settled = true;
       return;
     }

@@ -43,7 +43,7 @@ export class HostRun {
 
   /** Whether the host may have been changed, and so has to be put back. */
   get touched(): boolean {
-    return this.attempted.has('reset') || this.attempted.has('change');
+    return this.attempted.has('reset') || this.attempted.has('change') || this.attempted.has('restart');
   }
 
   get alias(): string {

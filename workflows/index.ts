@@ -1,4 +1,4 @@
-export { ChangeEnvWorkflow, DeployWorkflow, DrillWorkflow, RollbackWorkflow } from './deploy.ts';
+export { ChangeEnvWorkflow, DeployWorkflow, DrillWorkflow, RestartWorkflow, RollbackWorkflow } from './deploy.ts';
 export { DrillStarterWorkflow } from './drill-starter.ts';
 export { InspectWorkflow } from './inspect.ts';
 export { MonitorWorkflow, SchedulesWorkflow } from './monitor.ts';

@@ -58,6 +58,18 @@ export function createProgram(done: (code: ExitCode) => void): CommandUnknownOpt
       ),
   );
   dbc.addCommand(
+    talking('restart', 'make a service anew on every host, verify that all is well then, and say so')
+      .argument('<target>')
+      .argument('<service>')
+      .option('--reason <text>', 'why; everybody who looks will see it')
+      .option('--force-takeover', 'take a lease whose holder cannot be asked')
+      .action((target, service, flags) =>
+        on(flags, async (terminal) =>
+          (await import('./commands/restart.ts')).restart(terminal, target, service, flags),
+        ),
+      ),
+  );
+  dbc.addCommand(
     talking('drill', 'rehearse a rollback: back to the release before and forward again, each verified and timed')
       .argument('<target>')
       .option('--detach', 'return when it has started')

@@ -14,13 +14,13 @@ export interface ListedDeploy {
   view: DeployView;
 }
 
-/** Deploys, rollbacks and changes of the env file that Temporal still knows, the newest first, running ones before all others. */
+/** Whatever changed a target and Temporal still knows, the newest first, running ones before all others. */
 export async function listDeploys(
   server: Server,
   { target, limit = 20 }: { target?: string; limit?: number } = {},
 ): Promise<ListedDeploy[]> {
-  const { deploy, rollback, changeEnv, drill } = WorkflowType;
-  const types = `WorkflowType IN ('${deploy}', '${rollback}', '${changeEnv}', '${drill}')`;
+  const { deploy, rollback, changeEnv, restart, drill } = WorkflowType;
+  const types = `WorkflowType IN ('${deploy}', '${rollback}', '${changeEnv}', '${restart}', '${drill}')`;
   const query = target === undefined ? types : `${types} AND WorkflowId = '${deployWorkflowId(targetName(target))}'`;
   const found: ListedDeploy[] = [];
   try {

@@ -1,6 +1,6 @@
 /** A typed client: what `dbc` does with deploys, for other programs. */
 import type { InspectReport, Question } from '../contracts/activities.ts';
-import type { ChangeEnvRequest } from '../contracts/change-env.ts';
+import type { ChangeEnvRequest, RestartRequest } from '../contracts/change-env.ts';
 import type { DeployKind, DeployRequest } from '../contracts/deploy.ts';
 import type { AbortMessage } from '../contracts/temporal.ts';
 import { targetName } from '../domain/names.ts';
@@ -13,7 +13,7 @@ import { type DeployRef, type End, type Status, statusOf } from './progress.ts';
 import { type ScheduleChanges, setupSchedules } from './schedules.ts';
 import { type ConnectOptions, closeServer, connectServer, type Server } from './server.ts';
 import { type SetupState, serverVersion, setup, setupState } from './setup.ts';
-import { type StartOptions, startDeploy, startEnvChange } from './start.ts';
+import { type StartOptions, startDeploy, startEnvChange, startRestart } from './start.ts';
 
 export { NoDeploy, SetupMissing, TargetBusy, TemporalUnavailable } from './errors.ts';
 export type { AbortAnswer, ConnectOptions, DeployRef, End, ListedDeploy, Moment, Poller, ScheduleChanges, Status };
@@ -48,6 +48,10 @@ export class DeployClient {
 
   startEnvChange(request: ChangeEnvRequest, options?: StartOptions): Promise<DeployRef> {
     return startEnvChange(this.#server, request, options);
+  }
+
+  startRestart(request: RestartRequest, options?: StartOptions): Promise<DeployRef> {
+    return startRestart(this.#server, request, options);
   }
 
   abort(deploy: DeployRef, message: AbortMessage): Promise<AbortAnswer> {

@@ -134,6 +134,7 @@ const kinds: Record<string, ChangeKind> = {
   [WorkflowType.rollback]: 'rollback',
   [WorkflowType.drill]: 'drill',
   [WorkflowType.changeEnv]: 'env',
+  [WorkflowType.restart]: 'restart',
 };
 
 type Execution = WorkflowExecutionInfo | WorkflowExecutionDescription;

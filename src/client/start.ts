@@ -4,12 +4,12 @@ import {
   WorkflowExecutionAlreadyStartedError,
 } from '@temporalio/common';
 import { makeKeyHint } from '../codec/payload-keys.ts';
-import type { ChangeEnvRequest } from '../contracts/change-env.ts';
+import type { ChangeEnvRequest, RestartRequest } from '../contracts/change-env.ts';
 import type { DeployKind, DeployRequest } from '../contracts/deploy.ts';
 import { ErrorType } from '../contracts/errors.ts';
 import { deployWorkflowId, searchAttributes, taskQueue, WorkflowType } from '../contracts/temporal.ts';
 import { DeployError } from '../domain/deploy-error.ts';
-import { commitSha, targetName } from '../domain/names.ts';
+import { commitSha, serviceName, targetName } from '../domain/names.ts';
 import { shortSha } from '../domain/sha.ts';
 import { untilAnswered } from './answer.ts';
 import { NoDeploy, TargetBusy } from './errors.ts';
@@ -65,6 +65,18 @@ export async function startEnvChange(
   return startChange(server, WorkflowType.changeEnv, request, about, options);
 }
 
+/** Starts a restart of services; throws as {@link startDeploy} does. */
+export async function startRestart(
+  server: Server,
+  asked: RestartRequest,
+  options: StartOptions = {},
+): Promise<DeployRef> {
+  const request = { ...asked, target: targetName(asked.target), services: asked.services.map(serviceName) };
+  const { target, actor, services, reason } = request;
+  const about = `restart ${target}: ${services.join(', ')} by ${actor}${because(reason)}`.slice(0, 200);
+  return startChange(server, WorkflowType.restart, request, about, options);
+}
+
 /** Starts what changes a target: one at a time, as all have the target's one workflow ID. */
 async function startChange(
   server: Server,
@@ -108,7 +120,9 @@ async function startChange(
 const key = (name: string) => defineSearchAttributeKey(name, 'KEYWORD');
 
 function summary(kind: DeployKind, { target, commit, actor, reason }: DeployRequest): string {
-  if (kind === 'drill') return `drill ${target} by ${actor}${reason ? `: ${reason}` : ''}`.slice(0, 200);
+  if (kind === 'drill') return `drill ${target} by ${actor}${because(reason)}`.slice(0, 200);
   const what = commit ? shortSha(commit) : kind === 'deploy' ? 'the tip of the branch' : 'the last good release';
-  return `${kind} ${target} to ${what} by ${actor}${reason ? `: ${reason}` : ''}`.slice(0, 200);
+  return `${kind} ${target} to ${what} by ${actor}${because(reason)}`.slice(0, 200);
 }
+
+const because = (reason: string | undefined): string => (reason ? `: ${reason}` : '');

@@ -12,6 +12,11 @@ export interface ChangeEnvRequest extends EnvChangeView {
   values: NewValues;
 }
 
+/** What a client sends to have services made anew. The input of `RestartWorkflow`. */
+export interface RestartRequest extends Omit<ChangeEnvRequest, keyof EnvChangeView | 'values'> {
+  services: string[];
+}
+
 /** Where the values of the variables in `set` are. */
 export type NewValues =
   /** Here, one for each name in `set`. Only sent where a payload codec encrypts the input. */
@@ -39,6 +44,8 @@ export interface RestartInput extends LeasedTask {
 export interface RestoreEnvInput extends RestoreInput {
   /** Those that may have read the new file; empty: none. */
   services: string[];
+  /** Services were restarted, and the file was left alone. */
+  fileUntouched?: true;
 }
 
 export interface RestoredEnv {

@@ -18,7 +18,7 @@ export interface DeployRequest {
 
 export type DeployKind = 'deploy' | 'rollback' | 'drill';
 /** Everything that holds a target's workflow ID and changes its hosts. */
-export type ChangeKind = DeployKind | 'env';
+export type ChangeKind = DeployKind | 'env' | 'restart';
 
 /** A drill's two ways: to the release before, and to what ran. */
 export type Leg = 'back' | 'forward';
@@ -38,6 +38,7 @@ export const steps = ['inspect', 'fetch', 'reset', 'build', 'start', 'wait', 've
 export type Step = (typeof steps)[number];
 /** Of a change of the env file. */
 export const envSteps = ['inspect', 'change', 'restart', 'verify'] as const;
+export const restartSteps = ['inspect', 'restart', 'verify'] as const;
 /** What a view shows: the steps, those that only some deploys have, and the compensation. */
 export type StepName =
   | Step
@@ -111,7 +112,7 @@ export interface HostView {
 export interface DeployView {
   target: string;
   kind: ChangeKind;
-  /** Of a change of the env file. */
+  /** Of a change of the env file, and of a restart, which is one of no variable. */
   env?: EnvChangeView;
   /** The first execution's run ID. */
   deploy: string;

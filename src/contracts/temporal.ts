@@ -6,6 +6,7 @@ export const WorkflowType = {
   rollback: 'RollbackWorkflow',
   inspect: 'InspectWorkflow',
   changeEnv: 'ChangeEnvWorkflow',
+  restart: 'RestartWorkflow',
   drill: 'DrillWorkflow',
   monitor: 'MonitorWorkflow',
   drillStarter: 'DrillStarterWorkflow',

@@ -1,5 +1,6 @@
 import type { DeployView, HostView, StepState } from '../contracts/deploy.ts';
 import { formatDuration } from './duration.ts';
+import { subjectOf } from './env-change.ts';
 import { manualChangeLines } from './manual-changes.ts';
 import { shortSha } from './sha.ts';
 
@@ -16,7 +17,7 @@ const mark: Record<StepState, string> = {
 export function checklist(view: DeployView): string {
   const { kind, target, commit, requested, env, actor, outcome, phase, failure, abort } = view;
   const what = commit ? `\`${shortSha(commit)}\` (${commit})` : (requested ?? 'the tip of the branch');
-  const aim = env ? `: ${[...env.set, ...env.unset].join(', ')}` : ` to ${what}`;
+  const aim = env ? `: ${subjectOf(env)}` : ` to ${what}`;
   const lines = [`**${kind} ${target}**${aim} by ${actor}: **${outcome ?? phase}**`];
   if (abort)
     lines.push('', `Abort by ${oneLine(abort.by)}: ${oneLine(abort.reason)}${abort.accepted ? '' : ' (too late)'}`);

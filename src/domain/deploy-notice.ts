@@ -21,7 +21,7 @@ export function deployFacts(
   const text = more.outcome === undefined ? '' : details(view, more.outcome).join('\n');
   return {
     at,
-    ...(kind === 'env' ? {} : { kind }),
+    ...(kind === 'env' || kind === 'restart' ? {} : { kind }),
     deploy,
     actor,
     hosts: hosts.map(({ host }) => host),

@@ -1,4 +1,12 @@
-import { type ChangeKind, envSteps, type Step, type StepName, type StepView, steps } from '../contracts/deploy.ts';
+import {
+  type ChangeKind,
+  envSteps,
+  restartSteps,
+  type Step,
+  type StepName,
+  type StepView,
+  steps,
+} from '../contracts/deploy.ts';
 import type { TargetConfig } from '../contracts/target.ts';
 
 export type PlannedStep = Pick<StepView, 'step' | 'leg'>;
@@ -6,6 +14,7 @@ export type PlannedStep = Pick<StepView, 'step' | 'leg'>;
 /** The steps of a change in their order; some are there only when the target has configured them. */
 export function stepList(target: Pick<TargetConfig, 'hooks' | 'bakeMs'>, kind: ChangeKind): PlannedStep[] {
   if (kind === 'env') return envSteps.map((step) => ({ step }));
+  if (kind === 'restart') return restartSteps.map((step) => ({ step }));
   return kind === 'drill' ? drillSteps() : deploySteps(target, kind).map((step) => ({ step }));
 }
 

@@ -144,6 +144,30 @@ describe('dbc, with a real host and a real Temporal', () => {
     assert.equal(await sshOutput(host, 'cat app/.run/builds app/.run/starts app/.run/pid'), was);
   });
 
+  it('restarts a service, and when that fails has it run again', async () => {
+    const pid = () => sshOutput(host, 'cat app/.run/pid');
+    const before = await pid();
+    const { code, stdout, stderr } = await dbc('restart', 'production', 'app', '--reason', 'it leaks');
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /Restart completed successfully![\s\S]*Services: app/);
+    const after = await pid();
+    assert.notEqual(after, before);
+    assert.equal(await head(), commits.next);
+
+    await sshOutput(host, 'touch app/start-fails');
+    const failing = startDbc(['restart', 'production', 'app'], temporal.env);
+    await until(() => failing.said().includes('Restoring app...'), { timeoutMs: 30_000 });
+    await sshOutput(host, 'rm app/start-fails');
+    const failed = await failing.done;
+    assert.equal(failed.code, 1, failed.stderr);
+    assert.match(
+      failed.stdout,
+      /Restart failed; every host is back on what it ran before, verified[\s\S]*does not start/,
+    );
+    assert.notEqual(await pid(), after);
+    assert.equal((await dbc('health', 'production')).code, 0);
+  });
+
   it('lets doctor end what a terminated deploy left: its command, its lease and what it kept for a restore', async () => {
     const deploy = startDbc(['deploy', 'production', '--commit', commits.slow], temporal.env);
     await until(() => deploy.said().includes('Building images...'), { timeoutMs: 20_000 });

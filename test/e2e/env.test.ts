@@ -167,6 +167,22 @@ describe('dbc env set, on a real host', function () {
     assert.deepEqual([await envFile(), await containers()], [file, before]);
   });
 
+  it('has a service that was killed run again by dbc restart, in its own image, and touches no other', async () => {
+    const { 'backend-aws': killed, ...others } = (await evidence(stage)).services;
+    await stage.ec2.docker('kill', killed?.container ?? '');
+    const { code, stdout, stderr } = await dbc(['restart', target, 'backend-aws', '--reason', 'it was killed'], env);
+    assert.equal(code, 0, `${stdout}${stderr}`);
+    const now = await evidence(stage);
+    const { 'backend-aws': anew, ...left } = now.services;
+    assert.ok(healthy(now));
+    assert.deepEqual([anew?.image, left], [killed?.image, others]);
+    assert.notEqual(anew?.container, killed?.container);
+    const unknown = await dbc(['restart', target, 'bakcend'], env);
+    assert.equal(unknown.code, 2);
+    assert.match(unknown.stdout, /no service bakcend[\s\S]*There are: .*backend-aws, db/);
+    assert.deepEqual((await evidence(stage)).services, now.services);
+  });
+
   for (const [where, command] of [
     ['while it writes the file', 'rm -f .*\\.env\\.aws\\.dbc-new'],
     ['while it recreates the service', 'docker compose .*--force-recreate'],

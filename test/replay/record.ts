@@ -21,6 +21,8 @@ const env: StartOptions = {
   values: { token: 'a-token' },
 };
 
+const restart: StartOptions = { type: WorkflowType.restart, services: ['backend'] };
+
 interface Scenario {
   model: Model;
   options?: StartOptions & { question?: unknown };
@@ -88,6 +90,12 @@ const scenarios: Record<string, Scenario> = {
     model: new Model().on('restartServices', aborted).on('restoreEnv', aborted),
     options: env,
   },
+  'succeeded-restart': { model: new Model(two), options: restart },
+  'rolled-back-restart': {
+    model: new Model(two).on('verifyChange', fails('HealthCheckFailed'), { host: 'web-2' }),
+    options: restart,
+  },
+  'not-applied-restart': { model: new Model(), options: { ...restart, services: ['bakcend'] } },
   'succeeded-bake': { model: baking() },
   'rolled-back-bake': { model: baking().on('bake', fails('HealthCheckFailed'), { host: 'web-2' }) },
   'succeeded-drill': { model: releasedBefore(), options: { type: WorkflowType.drill } },

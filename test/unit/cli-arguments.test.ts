@@ -9,6 +9,8 @@ describe('dbc', () => {
     ['a commit that is a flag', ['deploy', 'p', '--commit', '--upload-pack=x'], /expected a commit.*"--upload-pack=x"/],
     ['a commit that is a branch', ['deploy', 'p', '--commit', 'main'], /expected a commit/],
     ['a plan of what is no commit', ['plan', 'p', '--commit', 'main'], /expected a commit/],
+    ['a restart of what is no service', ['restart', 'p', '--', '-a'], /expected a service/],
+    ['a restart of nothing', ['restart', 'p'], /missing required argument 'service'/],
     ['a target that is no name', ['deploy', '../etc'], /expected a target name/],
     ['a rollback to something else than a SHA', ['rollback', 'p', 'HEAD~1'], /expected a commit/],
     [

@@ -1,7 +1,7 @@
 import { ApplicationFailure, Client, Connection, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
-import type { ChangeEnvRequest } from '../../src/contracts/change-env.ts';
+import type { ChangeEnvRequest, RestartRequest } from '../../src/contracts/change-env.ts';
 import type { DeployReport, DeployRequest, DeployView, Phase } from '../../src/contracts/deploy.ts';
 import type { TargetSchedules } from '../../src/contracts/monitor.ts';
 import {
@@ -17,7 +17,7 @@ import { createTimeSkipping, startTemporal } from '../lab/temporal.ts';
 import { workflowBundle } from './bundle.ts';
 import { type Model, modelActivities } from './model.ts';
 
-export interface StartOptions extends Partial<DeployRequest>, Partial<ChangeEnvRequest> {
+export interface StartOptions extends Partial<DeployRequest>, Partial<ChangeEnvRequest>, Partial<RestartRequest> {
   type?: string;
   /** Sent together with the start, so that it is there before the first step. */
   abortAtOnce?: boolean;

@@ -11,7 +11,7 @@ import { failureOf } from '../../activities/run.ts';
 import type { Answer, DeployActivities, HostTask, LeasedTask, Released } from '../../src/contracts/activities.ts';
 import type { Diagnosis } from '../../src/contracts/diagnosis.ts';
 import type { ErrorType, Problem } from '../../src/contracts/errors.ts';
-import type { DrillRecord, Release, Snapshot } from '../../src/contracts/host.ts';
+import type { ContainerState, DrillRecord, Release, Snapshot } from '../../src/contracts/host.ts';
 import type { HostCheck, TargetSchedules } from '../../src/contracts/monitor.ts';
 import type { TargetConfig } from '../../src/contracts/target.ts';
 import { DeployError } from '../../src/domain/deploy-error.ts';
@@ -51,6 +51,8 @@ export class HostModel {
   snapshotSha: string | undefined;
   /** What it runs is as it should be, so that deploying it again has nothing to build and to start. */
   intact = false;
+  /** What its snapshot says of containers; none, unless a test is about them. */
+  containers: ContainerState[] = [];
   /** Tracked files that a person has changed. */
   manualChanges: string[] = [];
   /** The hook that a restore has to undo. */
@@ -240,7 +242,9 @@ export function modelActivities(
       });
       const { lease: number, leftover, head, releases, quarantined } = host;
       const { manualChanges, snapshotSha = head } = host;
-      const snapshot = leftover ?? { ...snapshotOf(input.deploy, snapshotSha), manualChanges };
+      const found = snapshotOf(input.deploy, snapshotSha);
+      const runtime = { ...found.runtime, containers: host.containers } as Snapshot['runtime'];
+      const snapshot = leftover ?? { ...found, manualChanges, runtime };
       const adopted = leftover ? { adoptedFrom: leftover.deploy } : {};
       const seen = {
         services: services(host.running),

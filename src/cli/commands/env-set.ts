@@ -1,24 +1,17 @@
-import { TargetBusy } from '../../client/errors.ts';
-import type { DeployRef } from '../../client/index.ts';
 import type { NewValues } from '../../contracts/change-env.ts';
-import { ErrorType, ExitCode } from '../../contracts/errors.ts';
+import { ErrorType, type ExitCode } from '../../contracts/errors.ts';
 import { DeployError } from '../../domain/deploy-error.ts';
 import { serviceName, targetName } from '../../domain/names.ts';
-import { actor } from '../actor.ts';
-import { refuseConfigWithoutEmbedded, type TemporalFlags } from '../flags.ts';
-import { followDeploy } from '../follow-deploy.ts';
-import { Interruption } from '../interruption.ts';
+import { refuseConfigWithoutEmbedded } from '../flags.ts';
+import { type ChangeFlags, followChange } from '../follow-change.ts';
 import { checkedNames, readChange, type WantedChange } from '../new-values.ts';
-import { busyLine } from '../render/busy.ts';
-import { type Session, withSession } from '../session.ts';
+import type { Session } from '../session.ts';
 import type { Terminal } from '../terminal.ts';
 
-export interface EnvSetFlags extends TemporalFlags {
+export interface EnvSetFlags extends ChangeFlags {
   restart: string[];
   unset?: boolean | undefined;
   stdin?: boolean | undefined;
-  reason?: string | undefined;
-  forceTakeover?: boolean | undefined;
 }
 
 /** `dbc env set`: changes variables of the env file on every host, or leaves every host as it was. */
@@ -36,54 +29,12 @@ export async function envSet(
   // Told before anybody has typed a secret in vain.
   if (!flags.embedded && !how.unset) await refuseWithoutKey();
   const change = await readChange(names, how);
-  return withSession(
-    terminal,
-    flags,
-    async (session) => {
-      const { client, embedded } = session;
-      const by = actor(process.env);
-      const interruption = new Interruption({ client, mode: 'abort', by, embedded });
-      const follow = (ref: DeployRef) => followDeploy(terminal, session, ref, interruption, 'abort');
-      try {
-        if (embedded) await finishFirst(terminal, session, target, follow);
-        if (interruption.interrupted) return ExitCode.aborted;
-        const ref = await client.startEnvChange(
-          {
-            target,
-            actor: by,
-            ...(flags.reason ? { reason: flags.reason } : {}),
-            ...(flags.forceTakeover ? { forceTakeover: true } : {}),
-            set: change.set,
-            unset: change.unset,
-            restart,
-            values: handOver(session, change),
-          },
-          {
-            answerWithinMs: session.answerWithinMs(),
-            onAccepted: (accepted) => interruption.follows(accepted, (line) => terminal.note(line)),
-          },
-        );
-        return await follow(ref);
-      } finally {
-        interruption.dispose();
-      }
-    },
-    { ui: true },
+  return followChange(terminal, target, flags, (session, request, options) =>
+    session.client.startEnvChange(
+      { ...request, set: change.set, unset: change.unset, restart, values: handOver(session, change) },
+      options,
+    ),
   );
-}
-
-/** What a killed command left unfinished is gone on with by this process's worker, and comes first. */
-async function finishFirst(
-  terminal: Terminal,
-  { client }: Session,
-  target: string,
-  follow: (ref: DeployRef) => Promise<ExitCode>,
-): Promise<void> {
-  const unfinished = await client.progress(target);
-  if (!unfinished?.open) return;
-  terminal.note(`Something unfinished was found: ${busyLine(unfinished.view, Date.now())}. It goes first.`);
-  const code = await follow(unfinished.ref);
-  if (code === ExitCode.needsOperator) throw new TargetBusy(unfinished);
 }
 
 /** The values stay in this process where its worker does the work; else they go encrypted, or not at all. */

@@ -1,5 +1,6 @@
-import type { DeployView, EnvChangeView } from '../../contracts/deploy.ts';
+import type { DeployView } from '../../contracts/deploy.ts';
 import { formatDuration } from '../../domain/duration.ts';
+import { subjectOf } from '../../domain/env-change.ts';
 import { shortSha } from '../../domain/sha.ts';
 
 /** Who is changing the target, what to, at which step, since when. `now` is in epoch milliseconds. */
@@ -15,14 +16,13 @@ export function busyLine(view: DeployView, now: number): string {
 }
 
 export function doing({ kind, commit, requested, env }: DeployView): string {
-  if (kind === 'env') return `changes ${env ? namesIn(env) : 'variables'} in the env file`;
+  if (kind === 'env') return `changes ${env ? subjectOf(env) : 'variables'} in the env file`;
+  if (kind === 'restart') return `restarts ${env ? subjectOf(env) : 'services'}`;
   if (kind === 'drill') return 'rehearses a rollback';
   const what = commit ?? requested;
   if (kind === 'rollback') return what ? `rolls back to ${shortSha(what)}` : 'rolls back';
   return `deploys ${what ? shortSha(what) : 'the tip of the branch'}`;
 }
-
-export const namesIn = ({ set, unset }: EnvChangeView): string => [...set, ...unset].join(', ');
 
 /** The step that runs, and on which host. */
 export function where({ phase, hosts }: DeployView): string {

@@ -1,9 +1,9 @@
 import type { Moment } from '../../client/index.ts';
 import type { DeployView, HostView, StepView } from '../../contracts/deploy.ts';
 import { formatDuration } from '../../domain/duration.ts';
+import { subjectOf } from '../../domain/env-change.ts';
 import { shortSha } from '../../domain/sha.ts';
 import type { Colors } from '../terminal.ts';
-import { namesIn } from './busy.ts';
 import { diagnosisLine } from './diagnosis.ts';
 import { mark } from './marks.ts';
 import { cutTo, padEnd, widthOf } from './width.ts';
@@ -58,7 +58,7 @@ function title(view: DeployView, now: number): string {
   const end = finishedAt ? Date.parse(finishedAt) : now;
   const state = view.outcome ?? (abort?.accepted ? 'aborting' : view.hosts.length === 0 ? view.phase : '');
   return [
-    `${kind} ${target}${what ? ` → ${shortSha(what)}` : ''}${env ? `: ${namesIn(env)}` : ''}`,
+    `${kind} ${target}${what ? ` → ${shortSha(what)}` : ''}${env ? `: ${subjectOf(env)}` : ''}`,
     `by ${actor}`,
     formatDuration(Math.max(0, end - Date.parse(startedAt))),
     ...(state ? [state] : []),

@@ -1,9 +1,9 @@
 import type { ChangeKind, DeployView, EnvChangeView, HostView, RuleView, ServiceView } from '../../contracts/deploy.ts';
 import { count } from '../../domain/count.ts';
 import { formatDuration } from '../../domain/duration.ts';
+import { subjectOf } from '../../domain/env-change.ts';
 import { shortSha } from '../../domain/sha.ts';
 import type { Colors } from '../terminal.ts';
-import { namesIn } from './busy.ts';
 import type { DeployEvent, StepEvent } from './events.ts';
 import { doingStep, mark } from './marks.ts';
 import { table } from './table.ts';
@@ -23,9 +23,10 @@ export function plainHead(view: DeployView, link: string | undefined): string[] 
   ];
 }
 
-const envLines = ({ set, unset }: EnvChangeView): string[] => [
+const envLines = ({ set, unset, restart }: EnvChangeView): string[] => [
   ...(set.length > 0 ? [`   Set: ${set.join(', ')}`] : []),
   ...(unset.length > 0 ? [`   Take out: ${unset.join(', ')}`] : []),
+  ...(restart.length > 0 ? [`   Recreate: ${restart.join(', ')}`] : []),
 ];
 
 const headings: Record<ChangeKind, string> = {
@@ -33,6 +34,7 @@ const headings: Record<ChangeKind, string> = {
   rollback: 'Rollback by commit',
   drill: 'Rollback drill',
   env: 'Change of the environment',
+  restart: 'Restart',
 };
 
 /** One event as lines that read like the playbook's expected output. */
@@ -88,11 +90,11 @@ function object(event: StepEvent, view: DeployView, { before }: HostView): strin
     case 'wait':
       return waitMs === undefined ? '' : ` (${count(Math.round(waitMs / 1000), 'second')})`;
     case 'change':
-      return env ? `: ${namesIn(env)}` : '';
+      return env ? `: ${subjectOf(env)}` : '';
     case 'restart':
       return env ? `: ${env.restart.join(', ')}` : '';
     case 'restore':
-      if (env) return ' the env file';
+      if (env) return view.kind === 'env' ? ' the env file' : ` ${subjectOf(env)}`;
       return before ? ` ${shortSha(before)}` : ' what ran before';
     default:
       return '';

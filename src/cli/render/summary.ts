@@ -1,11 +1,11 @@
 import type { ChangeKind, DeployView, HostView } from '../../contracts/deploy.ts';
 import { formatDuration } from '../../domain/duration.ts';
+import { subjectOf } from '../../domain/env-change.ts';
 import { manualChangeLines } from '../../domain/manual-changes.ts';
 import { shortSha } from '../../domain/sha.ts';
 import { untouched } from '../exit-code.ts';
 import { failureLines } from '../failure.ts';
 import type { Colors } from '../terminal.ts';
-import { namesIn } from './busy.ts';
 import { diagnosisLine, diagnosisLines } from './diagnosis.ts';
 import { few } from './few.ts';
 import { rule } from './plain.ts';
@@ -19,7 +19,7 @@ export function summary(view: DeployView, c: Colors, link?: string): string[] {
     banner(view, c),
     rule,
     `   Target: ${target}${took}`,
-    ...(view.env ? [`   Variables: ${namesIn(view.env)}`] : []),
+    ...(view.env ? [`   ${view.kind === 'env' ? 'Variables' : 'Services'}: ${subjectOf(view.env)}`] : []),
     ...legLines(view),
     ...(commit && !view.legs ? [`   Commit: ${shortSha(commit)} (${commit})`] : []),
     // What was refused before it was resolved.
@@ -41,6 +41,7 @@ const names: Record<ChangeKind, string> = {
   rollback: 'Rollback',
   drill: 'Drill',
   env: 'Change of the environment',
+  restart: 'Restart',
 };
 
 function banner(view: DeployView, c: Colors): string {
