@@ -6,12 +6,13 @@ import { diagnoseNow } from './diagnose.ts';
 import { doctor } from './doctor.ts';
 import { drift } from './drift.ts';
 import { checkEnv } from './env-check.ts';
+import { lockHost, unlockHost } from './person-lock.ts';
 import { plan } from './plan.ts';
 import { gitState, health, services } from './readings.ts';
 import { releases } from './releases.ts';
 import type { AskRun } from './run.ts';
 import { pinnedProject } from './runtime/pinned-project.ts';
-import { describeHolder, dropLease, leaseState } from './ssh/lease.ts';
+import { readLease } from './ssh/lease.ts';
 
 /** Answers a reading command about one host. A host that cannot answer says why, and the others' answers stand. */
 export async function answer(deps: Deps, input: AskInput, run: AskRun): Promise<Answer> {
@@ -68,26 +69,11 @@ async function answerOf(deps: Deps, input: AskInput, run: AskRun): Promise<Parti
     }
     case 'plan':
       return { plan: await plan(deps, input, question, run) };
+    case 'lease':
+      return { lease: await readLease(program, input) };
+    case 'lock':
+      return { locked: await lockHost(deps, input, question.lock) };
     case 'unlock':
-      return unlock(deps, input, question.force);
+      return unlockHost(deps, input, question.force);
   }
-}
-
-async function unlock({ program, askHolder }: Deps, input: AskInput, force: boolean): Promise<Partial<Answer>> {
-  const lease = leaseState(await program.call(input, { operation: 'lease', args: [], timeoutMs: 30_000 }));
-  const { holder } = lease;
-  if (!holder) return { lease };
-  const { state, detail } = holder.kind === 'deploy' ? await askHolder(holder) : { state: 'closed', detail: '' };
-  if (state !== 'closed' && !force) {
-    throw new DeployError('HostBusy', `${input.host.alias} is held by ${describeHolder(holder)}: ${detail}.`, {
-      hint: `Abort it: \`dbc abort ${holder.target}\`. To take the lease away all the same: \`dbc unlock ${input.target.name} --force\`.`,
-    });
-  }
-  const { dropped } = await dropLease(program, input, lease.number);
-  if (!dropped) {
-    throw new DeployError('HostBusy', `${input.host.alias}: the lease changed hands in this moment.`, {
-      hint: 'Look who holds it now, then try again.',
-    });
-  }
-  return { unlocked: holder };
 }

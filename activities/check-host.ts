@@ -49,6 +49,6 @@ const imagesThatRun = (release: Release | undefined, runtime: RuntimeSnapshot): 
 /** A deploy that holds the lease and lives; the one that asks is none of them. */
 async function changing({ askHolder }: Deps, { deploy }: HostTask, lease: LeaseState): Promise<string | undefined> {
   const { holder } = lease;
-  if (holder?.kind !== 'deploy' || holder.deploy === deploy || (await isDead(lease, askHolder))) return undefined;
+  if (holder === undefined || holder.deploy === deploy || (await isDead(lease, askHolder))) return undefined;
   return describeHolder(holder);
 }

@@ -1,5 +1,6 @@
 import type { AskInput } from '../src/contracts/activities.ts';
 import type { Finding } from '../src/contracts/preflight.ts';
+import { lockText } from '../src/domain/person-lock.ts';
 import type { Deps } from './deps.ts';
 import { look } from './inspect.ts';
 import { unsetSecrets } from './notify.ts';
@@ -25,5 +26,9 @@ export async function doctor(deps: Deps, input: AskInput, run: AskRun): Promise<
   left.push(...(await sweepLeftovers(deps, input, host.seen.now, host)));
   const warn = (about: string) => (message: string) => ({ level: 'warning', about, message }) as const;
   const unset = unsetSecrets(input.target, deps.env);
-  return [...host.seen.findings, ...left.map(warn('leftovers')), ...unset.map(warn('notifications'))];
+  const { lock } = host.lease;
+  const locked: Finding[] = lock
+    ? [{ level: 'error', about: 'lock', message: `locked by ${lockText(lock, Date.now())}` }]
+    : [];
+  return [...locked, ...host.seen.findings, ...left.map(warn('leftovers')), ...unset.map(warn('notifications'))];
 }

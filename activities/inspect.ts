@@ -1,10 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import type { HostTask, InspectInput, Inspection, LeasedTask } from '../src/contracts/activities.ts';
-import type { LeaseHolder, Snapshot } from '../src/contracts/host.ts';
+import type { LeaseHolder, PersonLock, Snapshot } from '../src/contracts/host.ts';
 import type { Finding } from '../src/contracts/preflight.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
 import { isHalfChanged, type Leftover } from '../src/domain/leftover.ts';
+import { letsBegin } from '../src/domain/person-lock.ts';
 import { shortSha } from '../src/domain/sha.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import { type Observation, type ObserveOptions, observe } from './observe.ts';
@@ -73,6 +74,7 @@ export async function inspect(deps: Deps, input: InspectInput, run: Run): Promis
     ...(adoptedFrom === undefined && isIntact(snapshot) ? { intact: true } : {}),
     releases: state.releases,
     quarantined: [...state.quarantined.keys()],
+    ...(taken.lock ? { lock: taken.lock } : {}),
     warnings,
     services,
   };
@@ -90,7 +92,8 @@ async function takeAndLook(deps: Deps, input: InspectInput, run: Run) {
   const { program, askHolder } = deps;
   let taken: TakenLease | undefined;
   const { now, findings } = await look(deps, input, lookingOf(input, run), async (call) => {
-    taken = await takeLease(program, input, holderOf(deps, input), askHolder, input.forceTakeover, call);
+    const passes = (lock: PersonLock) => letsBegin(lock, input.kind, input.commit);
+    taken = await takeLease(program, input, holderOf(deps, input), askHolder, input.forceTakeover, call, passes);
     return taken.answer;
   });
   return { taken: taken as TakenLease, now, findings: await lookAgain(deps, input, run, findings) };
@@ -151,7 +154,6 @@ export async function look(
 function holderOf(deps: Deps, input: InspectInput): LeaseHolder {
   const { workflowExecution } = Context.current().info;
   return {
-    kind: 'deploy',
     ...deps.server,
     workflowId: workflowExecution?.workflowId ?? '',
     deploy: input.deploy,

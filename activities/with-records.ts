@@ -37,4 +37,4 @@ export async function withRecords<T>(
 
 /** The release that has to run. While a deploy is at work, what is checked out is on its way to being one, or back. */
 export const expectedRelease = ({ records, lease }: HostRecords): Release | undefined =>
-  lease.holder?.kind === 'deploy' ? undefined : records.releases.at(-1);
+  lease.holder === undefined ? records.releases.at(-1) : undefined;

@@ -4,9 +4,12 @@
 # $state/number the highest number ever issued; $state/renewed the boot and the uptime at which the holder was last seen;
 # $state/ended the deploys that have had it and never get it again.
 
-# read_lease: sets number (0 when nobody holds it), deploy, embedded, holder, restoring.
+# $state/locked is no lease: while it is there (an ID, and a person's lock as JSON), none is given, but to who names the ID.
+
+# read_lease: sets number (0 when nobody holds it), deploy, embedded, holder, restoring; and lock_id and person of a lock.
 read_lease() {
-  number=0 deploy='' embedded='' holder='' restoring=''
+  number=0 deploy='' embedded='' holder='' restoring='' lock_id='' person=''
+  if [ -f "$state/locked" ]; then { read -r lock_id && read -r person; } <"$state/locked"; fi
   [ -f "$state/lease" ] || return 0
   { read -r number && read -r deploy && read -r embedded && read -r holder && { read -r restoring || true; }; } <"$state/lease"
 }
@@ -32,6 +35,7 @@ highest_issued() {
 
 say_lease() {
   highest_issued
+  say_locked
   say number "$number"
   say highest "$highest"
   [ "$number" = 0 ] && return 0
@@ -42,6 +46,33 @@ say_lease() {
   else
     say rebooted 1
   fi
+}
+
+say_locked() {
+  [ -z "$lock_id" ] || say locked "$person"
+}
+
+# unlocked_for ID: no person has locked the host, or it is the lock with this ID.
+unlocked_for() {
+  [ -z "$lock_id" ] || [ "$lock_id" = "$1" ]
+}
+
+# lock_host ID LOCK: locks the host for a person, unless somebody holds its lease or another person has locked it.
+op_lock_host() {
+  lock
+  read_lease
+  if [ "$number" = 0 ] && unlocked_for "$1"; then
+    printf '%s\n' "$1" "$2" | put "$state/locked" || fail CommandFailed "$state/locked cannot be written; is the disk full?"
+    read_lease
+  fi
+  say_lease
+}
+
+# unlock_host ID: takes this very lock away.
+op_unlock_host() {
+  lock
+  read_lease
+  [ "$lock_id" != "$1" ] || rm -f "$state/locked"
 }
 
 # issue DEPLOY EMBEDDED HOLDER RESTORING: the lease under the next number.
@@ -98,8 +129,9 @@ op_lease() {
   say_lease
 }
 
-# take EXPECTED DEPLOY EMBEDDED HOLDER GRACE: the lease, if it is free, ours already, or still the one numbered EXPECTED,
-# whose holder the caller has found to be dead. Otherwise says who holds it.
+# take EXPECTED DEPLOY EMBEDDED HOLDER GRACE [LOCK_ID]: the lease, if it is free, ours already, or still the one numbered
+# EXPECTED, whose holder the caller has found to be dead, and no person has locked the host but with the lock LOCK_ID, of which
+# the caller has found that it lets this deploy pass. Otherwise says who holds it, and who has locked the host.
 op_take() {
   lock
   read_lease
@@ -110,7 +142,7 @@ op_take() {
     [ -z "$restoring" ] || taken=$((number - 1))
   elif is_buried "$2"; then
     fail LeaseLost "this deploy has ended here already, and does not get the lease again; start a new one"
-  elif [ "$number" = 0 ] || [ "$number" = "$1" ]; then
+  elif unlocked_for "${6:-}" && { [ "$number" = 0 ] || [ "$number" = "$1" ]; }; then
     [ "$number" = 0 ] || { say took_over "$deploy"; bury "$deploy"; }
     issue "$2" "$3" "$4" ''
     set_ballast_aside
@@ -122,6 +154,7 @@ op_take() {
   unlock
   # From here on nobody else can start anything; what still runs is ended before the host is looked at.
   end_jobs_below "$number" "$5"
+  say_locked
   say taken "${taken:-$number}"
   op_overview
 }

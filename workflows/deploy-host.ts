@@ -3,6 +3,7 @@ import type { ChangeKind, DeployRequest } from '../src/contracts/deploy.ts';
 import { count } from '../src/domain/count.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
 import { formatDuration } from '../src/domain/duration.ts';
+import { lockedError } from '../src/domain/person-lock.ts';
 import { shortSha } from '../src/domain/sha.ts';
 import { runHook } from './hooks.ts';
 import type { HostRun } from './host-run.ts';
@@ -22,6 +23,7 @@ export async function inspectHost(run: HostRun, kind: ChangeKind, request: Deplo
         actor: request.actor,
         ...(request.reason === undefined ? {} : { reason: request.reason }),
         forceTakeover: request.forceTakeover ?? false,
+        ...(request.commit === undefined ? {} : { commit: request.commit }),
       }),
     ({ snapshot }) => `runs ${shortSha(snapshot.sha)}`,
   );
@@ -62,6 +64,7 @@ export async function deployHost(
         force: request.force ?? false,
       });
       progress.commit(found.sha);
+      refuseLocked(hosts, found.sha);
       if (!request.force) refuseQuarantined(hosts, found.sha);
       return found;
     },
@@ -158,6 +161,14 @@ async function buildAndStart(run: HostRun, sha: string): Promise<void> {
     );
   } else {
     progress.step(alias, 'wait', 'skipped');
+  }
+}
+
+/** What the person who locked a host has not named. Only now is it known what was asked for. */
+function refuseLocked(hosts: readonly HostRun[], sha: string): void {
+  for (const { alias, target, inspected } of hosts) {
+    const { lock } = inspected;
+    if (lock && lock.allow !== sha) throw lockedError(alias, target.name, lock, Date.now());
   }
 }
 

@@ -1,6 +1,7 @@
 import type { HostTask, LeasedTask, Released, Retaken } from '../../src/contracts/activities.ts';
-import type { LeaseHolder, LeaseState } from '../../src/contracts/host.ts';
+import type { LeaseHolder, LeaseState, PersonLock } from '../../src/contracts/host.ts';
 import { DeployError } from '../../src/domain/deploy-error.ts';
+import { lockedError } from '../../src/domain/person-lock.ts';
 import type { HostAnswer, HostCall, HostProgram } from './host-program.ts';
 
 /** An embedded server's lease may be taken when nobody has renewed it for this long, by the host's uptime. */
@@ -14,6 +15,8 @@ export interface TakenLease {
   number: number;
   /** The deploy whose lease this was, when it had not given it back. */
   tookOver?: string;
+  /** The lock of a person that let us pass. */
+  lock?: PersonLock;
   /** The files of the state: snapshots, releases, quarantine. */
   answer: HostAnswer;
 }
@@ -22,6 +25,8 @@ export interface TakenLease {
  * Takes the host's lease. A holder that is found dead loses it, and its remote jobs are ended first. `next` is done in
  * the same call once the lease is ours; its answer is the answer.
  *
+ * @param force takes it from a holder of whom nobody knows whether it lives; not from a person, whom one can ask
+ * @param passes whether a person's lock lets us pass
  * @throws DeployError HostBusy, with who holds it, since when, and what to do
  */
 export async function takeLease(
@@ -31,26 +36,31 @@ export async function takeLease(
   ask: AskHolder,
   force: boolean,
   next: HostCall = { operation: 'lease', args: [], timeoutMs: 0 },
+  passes: (lock: PersonLock) => boolean = () => false,
 ): Promise<TakenLease> {
   const grace = Math.ceil(task.target.timeouts.graceMs / 1000);
   let expected = 0;
+  let passed = '';
   for (;;) {
     const answer = await program.call(task, {
       operation: 'take',
-      args: [expected, holder.deploy, holder.embedded ? 1 : 0, JSON.stringify(holder), grace],
+      args: [expected, holder.deploy, holder.embedded ? 1 : 0, JSON.stringify(holder), grace, passed],
       then: [[next.operation, ...next.args]],
       timeoutMs: next.timeoutMs + task.target.timeouts.inspectMs + task.target.timeouts.graceMs,
       raw: next.raw ?? false,
       ...(next.signal ? { signal: next.signal } : {}),
     });
     const taken = value(answer, 'taken');
+    const state = leaseState(answer);
     if (taken !== undefined) {
       refuseSurvivors(task, answer);
       const tookOver = value(answer, 'took_over');
-      return { number: Number(taken), ...(tookOver ? { tookOver } : {}), answer };
+      const { lock } = state;
+      return { number: Number(taken), ...(tookOver ? { tookOver } : {}), ...(lock ? { lock } : {}), answer };
     }
+    if (state.lock && !passes(state.lock)) throw lockedError(task.host.alias, task.target.name, state.lock, Date.now());
+    passed = state.lock?.id ?? '';
     // Held. If it changed hands between the two calls, the new holder is asked.
-    const state = leaseState(answer);
     await refuseLiving(task, state, ask, force);
     expected = state.number;
   }
@@ -74,7 +84,6 @@ async function livingBecause(
   holder: LeaseHolder,
   ask: AskHolder,
 ): Promise<{ open: boolean; text: string } | undefined> {
-  if (holder.kind === 'person') return { open: false, text: 'a person locked it' };
   const { state: execution, detail } = await ask(holder);
   if (execution === 'open') return { open: true, text: detail };
   if (execution === 'closed') return undefined;
@@ -205,18 +214,18 @@ function refuseSurvivors(task: HostTask, answer: HostAnswer): void {
 export function leaseState(answer: HostAnswer): LeaseState {
   const holder = value(answer, 'holder');
   const renewed = value(answer, 'renewed');
+  const lock = value(answer, 'locked');
   return {
     number: Number(value(answer, 'number') ?? 0),
     ...(holder ? { holder: JSON.parse(holder) as LeaseHolder } : {}),
     ...(renewed === undefined ? {} : { renewedSecondsAgo: Number(renewed) }),
     rebooted: value(answer, 'rebooted') !== undefined,
+    ...(lock ? { lock: JSON.parse(lock) as PersonLock } : {}),
   };
 }
 
-export function describeHolder(holder: LeaseHolder): string {
-  const what = holder.kind === 'person' ? 'a lock' : `${holder.workflowId} (${holder.deploy})`;
-  return `${what} of ${holder.actor}${holder.reason ? ` (${holder.reason})` : ''}`;
-}
+export const describeHolder = ({ workflowId, deploy, actor, reason }: LeaseHolder): string =>
+  `${workflowId} (${deploy}) of ${actor}${reason ? ` (${reason})` : ''}`;
 
 const value = (answer: HostAnswer, key: string): string | undefined =>
   answer.lines.find((line) => line.key === key)?.value;

@@ -191,7 +191,16 @@ export function createProgram(done: (code: ExitCode) => void): CommandUnknownOpt
       ),
   );
   dbc.addCommand(
-    asking('unlock', "take the hosts' lease away from a holder that is gone")
+    asking('lock', 'keep deploys away from the hosts of a target, until dbc unlock')
+      .argument('<target>')
+      .requiredOption('--reason <text>', 'why; whoever is refused reads it')
+      .option('--allow <sha>', 'the full SHA of a commit that may be deployed all the same')
+      .action((target, flags) =>
+        on(flags, async (terminal) => (await import('./commands/lock.ts')).lock(terminal, target, flags)),
+      ),
+  );
+  dbc.addCommand(
+    asking('unlock', "take a person's lock away, and the hosts' lease from a holder that is gone")
       .argument('<target>')
       .option('--force', 'from a holder that cannot be asked, or still runs')
       .action((target, flags) =>

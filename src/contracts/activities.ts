@@ -3,7 +3,7 @@ import type { ChangeKind, Leg, RuleView, ServiceView } from './deploy.ts';
 import type { Diagnosis, Rung } from './diagnosis.ts';
 import type { Drift } from './drift.ts';
 import type { Problem } from './errors.ts';
-import type { DrillRecord, LeaseHolder, LeaseState, Release, Snapshot } from './host.ts';
+import type { DrillRecord, LeaseHolder, LeaseState, PersonLock, Release, Snapshot } from './host.ts';
 import type { HostCheck, TargetSchedules } from './monitor.ts';
 import type { NotifyInput } from './notification.ts';
 import type { HostPlan } from './plan.ts';
@@ -31,6 +31,8 @@ export interface InspectInput extends HostTask {
   actor: string;
   reason?: string;
   forceTakeover: boolean;
+  /** As it was asked for: a person who has locked the host may have named it. */
+  commit?: string;
 }
 
 export interface Inspection {
@@ -47,6 +49,8 @@ export interface Inspection {
   intact?: true;
   releases: Release[];
   quarantined: string[];
+  /** A person has locked the host for every other commit than the one that the lock names. */
+  lock?: PersonLock;
   warnings: string[];
   services: ServiceView[];
 }
@@ -269,7 +273,7 @@ export interface DeployActivities extends ChangeEnvActivities {
   notify(input: NotifyInput): Promise<void>;
 }
 
-/** What a reading command asks of a host; `unlock` is the only one that changes something. */
+/** What a reading command asks of a host; `lock` and `unlock` are the only ones that change something. */
 export type Question =
   | { ask: 'git-state' }
   | { ask: 'services' }
@@ -283,6 +287,9 @@ export type Question =
   | { ask: 'logs'; service?: string; lines: number }
   /** Of a deploy. `full`: also what the scripts have in common, and what is only read. */
   | { ask: 'plan'; commit?: string; full: boolean }
+  /** Who holds the lease, and who has locked the host. */
+  | { ask: 'lease' }
+  | { ask: 'lock'; lock: PersonLock }
   | { ask: 'unlock'; force: boolean };
 
 export interface AskInput extends HostTask {
@@ -312,8 +319,12 @@ export interface Answer {
   findings?: Finding[];
   env?: EnvReport;
   plan?: HostPlan;
+  /** Of `lock`: what is in force now. */
+  locked?: PersonLock;
   /** Of `unlock`: who lost the lease; absent when nobody held it. */
   unlocked?: LeaseHolder;
+  /** Of `unlock`: the person's lock that was taken away. */
+  lockRemoved?: PersonLock;
   /** Why this host could not answer; the other hosts' answers stand. */
   problem?: Problem;
 }

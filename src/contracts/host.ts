@@ -2,7 +2,6 @@ import type { RuleView } from './deploy.ts';
 
 /** Who holds a host's lease. Stored on the host as one line of JSON. */
 export interface LeaseHolder {
-  kind: 'deploy' | 'person';
   /** Temporal's cluster ID; for an embedded server the ID kept beside its database. */
   server: string;
   /** An embedded server's lease expires when nobody renews it; see `lease.sh`. */
@@ -23,6 +22,20 @@ export interface LeaseState {
   /** How long ago the holder was last seen on the host, by the host's uptime; absent after a reboot. */
   renewedSecondsAgo?: number;
   rebooted: boolean;
+  /** Set while a person has locked the host. */
+  lock?: PersonLock;
+}
+
+/** A person's lock of a host: no deploy gets its lease until it is taken away. Stored on the host as one line of JSON. */
+export interface PersonLock {
+  /** Names this one, so that no other is taken away by mistake. */
+  id: string;
+  actor: string;
+  reason: string;
+  /** ISO 8601, by the clock of who locked it; only shown. */
+  at: string;
+  /** Full SHA of the commit that may be deployed all the same. */
+  allow?: string;
 }
 
 /** What a host was before a deploy touched it. Written on the host, create-only. */

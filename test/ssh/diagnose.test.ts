@@ -119,7 +119,7 @@ describe('a diagnosis without Compose', () => {
 
   it('expects the last release, but nothing while a deploy is at work, and takes no lease', async () => {
     const holder: LeaseHolder = {
-      ...{ kind: 'deploy', server: 's', embedded: false, namespace: 'n' },
+      ...{ server: 's', embedded: false, namespace: 'n' },
       ...{ workflowId: 'deploy/tiny', deploy: 'mine', target: 'tiny', actor: 'sam' },
     };
     const { number } = await takeLease(

@@ -152,7 +152,7 @@ describe('a reading command with --direct, while Temporal is down', function () 
     const target = resolveTarget(await loadConfigFile(config), 'production', {});
     const ssh = createSshPort({ baseDir: host.dir, env: {} });
     const holder = {
-      ...({ kind: 'deploy', server: 's', embedded: false, namespace: 'n', workflowId: 'deploy/production' } as const),
+      ...({ server: 's', embedded: false, namespace: 'n', workflowId: 'deploy/production' } as const),
       ...{ deploy: 'somebody', target: 'production', actor: 'sam' },
     };
     const task = { target, host: host.host, deploy: 'somebody' };

@@ -35,7 +35,7 @@ describe('giving a lease back under a number that nobody knows', () => {
     number,
   });
   const holder = (deploy: string): LeaseHolder => ({
-    ...{ kind: 'deploy', server: 's', embedded: false, namespace: 'n' },
+    ...{ server: 's', embedded: false, namespace: 'n' },
     ...{ workflowId: 'deploy/app', deploy, target: 'app', actor: 'sam' },
   });
   const take = (deploy: string) =>

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Deps } from '../../activities/deps.ts';
+import { lockHost as lockIt, unlockHost } from '../../activities/person-lock.ts';
 import { HostProgram } from '../../activities/ssh/host-program.ts';
 import {
   type AskHolder,
@@ -19,8 +21,9 @@ import type { SshPort } from '../../activities/ssh/port.ts';
 import { runJob } from '../../activities/ssh/remote-job.ts';
 import { Secrets } from '../../activities/ssh/secrets.ts';
 import type { LeasedTask } from '../../src/contracts/activities.ts';
-import type { LeaseHolder } from '../../src/contracts/host.ts';
+import type { LeaseHolder, PersonLock } from '../../src/contracts/host.ts';
 import type { TargetConfig } from '../../src/contracts/target.ts';
+import { letsBegin } from '../../src/domain/person-lock.ts';
 import { isRunning, until } from '../lab/host-shell.ts';
 import { type SshHost, startSshHost } from '../lab/ssh-host.ts';
 
@@ -59,7 +62,6 @@ describe('a lease over SSH', () => {
     number,
   });
   const holder = (deploy: string, more: Partial<LeaseHolder> = {}): LeaseHolder => ({
-    kind: 'deploy',
     server: 'server',
     embedded: false,
     namespace: 'default',
@@ -124,10 +126,63 @@ describe('a lease over SSH', () => {
     assert.equal((await take(holder('second'), 'unknown', true)).number, 2);
   });
 
-  it('stays with the person who locked the host, unless the takeover is forced', async () => {
-    await take(holder('lock', { kind: 'person', reason: 'looking' }));
-    await assert.rejects(take(holder('second'), 'closed'), { message: /held by a lock of Ada \(looking\): a person/ });
-    assert.equal((await take(holder('second'), 'closed', true)).number, 2);
+  describe('of a host that a person has locked', () => {
+    const sha = 'a'.repeat(40);
+    const lock: PersonLock = { id: 'one', actor: 'Ada', reason: 'looking', at: new Date().toISOString(), allow: sha };
+    const deps = { askHolder: says('closed') } as Deps;
+    const lockHost = (wanted = lock) => lockIt({ ...deps, program }, task(), wanted);
+    const taken = (commit?: string, deploy = 'second') => {
+      const passes = (found: PersonLock) => letsBegin(found, 'deploy', commit);
+      return takeLease(program, task(deploy), holder(deploy), says('closed'), true, undefined, passes);
+    };
+
+    it('is given to nobody, also not by force, who is told who, why and since when', async () => {
+      await lockHost();
+      const message = new RegExp(`is locked by Ada since ${lock.at.slice(0, 10)} .* ago\\): looking; only aaaaaaa may`);
+      await assert.rejects(take(holder('second'), 'closed', true), { type: 'HostBusy', message });
+      assert.equal((await readLease(program, task())).holder, undefined);
+    });
+
+    it('is given to who may come to the commit that is allowed, and stays locked for others after it', async () => {
+      await lockHost();
+      await assert.rejects(taken('b'.repeat(7)), { type: 'HostBusy' });
+      for (const commit of [undefined, sha, sha.slice(0, 7)]) {
+        const deploy = `of ${commit}`;
+        const { number, lock: passed } = await taken(commit, deploy);
+        assert.deepEqual(passed, lock);
+        await giveLease(program, task(deploy, number));
+      }
+      await assert.rejects(take(holder('third')), { type: 'HostBusy' });
+    });
+
+    it('is taken over from a dead deploy that was let pass only by another one that is', async () => {
+      await lockHost();
+      await taken(sha);
+      await assert.rejects(take(holder('third'), 'closed'), { message: /is locked by Ada/ });
+    });
+
+    it('is locked neither while a deploy holds it, nor twice, but again for the same lock', async () => {
+      await take(holder('first'));
+      const living = { ...deps, program, askHolder: says('open') };
+      await assert.rejects(lockIt(living, task(), lock), {
+        type: 'HostBusy',
+        message: /held by deploy\/lab.*not locked/,
+      });
+      await lockHost();
+      assert.deepEqual(await lockHost(), lock);
+      await assert.rejects(lockHost({ ...lock, id: 'two' }), { message: /is locked by Ada/ });
+    });
+
+    it('is free again once it is unlocked, which leaves a living holder alone', async () => {
+      await lockHost();
+      await taken(sha);
+      const living = { ...deps, program, askHolder: says('open') };
+      assert.deepEqual(await unlockHost(living, task(), false), { lockRemoved: lock });
+      assert.equal((await readLease(program, task())).holder?.deploy, 'second');
+      await assert.rejects(unlockHost(living, task(), false), { type: 'HostBusy' });
+      assert.equal((await unlockHost({ ...deps, program }, task(), false)).unlocked?.deploy, 'second');
+      assert.equal((await take(holder('third'))).lock, undefined);
+    });
   });
 
   it('of an embedded holder is lost after its silence only', async () => {

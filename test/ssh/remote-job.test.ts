@@ -54,7 +54,6 @@ describe('a remote job over SSH', () => {
     return (await takeLease(program, task, holder(deploy), ask, false)).number;
   };
   const holder = (deploy: string): LeaseHolder => ({
-    kind: 'deploy',
     server: 's',
     embedded: false,
     namespace: 'n',

@@ -41,7 +41,7 @@ describe('verify', function () {
     await new Promise<void>((resolve) => web.listen(0, '127.0.0.1', resolve));
     checkout = checkOut({ dir });
     const holder = {
-      ...({ kind: 'deploy', server: 's', embedded: false, namespace: 'n', workflowId: 'deploy/app' } as const),
+      ...({ server: 's', embedded: false, namespace: 'n', workflowId: 'deploy/app' } as const),
       ...{ deploy: 'this-one', target: 'app', actor: 'sam' },
     };
     const ask = async () => ({ state: 'open', detail: '' }) as const;

@@ -139,6 +139,47 @@ for (const shell of shells) {
       );
     });
 
+    describe('of a host that a person has locked', () => {
+      const lockFor = (id: string) => host.call('lock_host', id, `{"by":"${id}"}`);
+
+      it('is given to nobody but who names the lock, and told of it', async () => {
+        await lockFor('ann');
+        const refused = await take('first');
+        assert.deepEqual([refused.one('taken'), refused.one('locked')], [undefined, '{"by":"ann"}']);
+        const other = await host.call('take', 0, 'first', 0, '{}', 1, 'bob');
+        assert.equal(other.one('taken'), undefined);
+        const taken = await host.call('take', 0, 'first', 0, '{}', 1, 'ann');
+        assert.deepEqual([taken.one('taken'), taken.one('locked')], ['1', '{"by":"ann"}']);
+        assert.equal((await take('first')).one('taken'), '1', 'it is its own by now');
+      });
+
+      it('stays locked when the deploy that passed gives it back, or dies', async () => {
+        await lockFor('ann');
+        await host.call('take', 0, 'first', 0, '{}', 1, 'ann');
+        assert.equal((await take('second', 1)).one('taken'), undefined);
+        await host.call('give', 1, 'first', 1);
+        assert.equal((await take('second')).one('taken'), undefined);
+      });
+
+      it('is not locked while somebody holds it, nor by a second person', async () => {
+        await take('first');
+        const busy = await lockFor('ann');
+        assert.deepEqual([busy.one('locked'), busy.one('holder')], [undefined, '{"of":"first"}']);
+        await host.call('give', 1, 'first', 1);
+        await lockFor('ann');
+        for (const id of ['bob', 'ann']) assert.equal((await lockFor(id)).one('locked'), '{"by":"ann"}');
+      });
+
+      it('is unlocked by who names the lock, and by nobody who names another', async () => {
+        await lockFor('ann');
+        await host.call('unlock_host', 'bob');
+        assert.equal((await host.call('lease')).one('locked'), '{"by":"ann"}');
+        await host.call('unlock_host', 'ann');
+        assert.equal((await host.call('lease')).one('locked'), undefined);
+        assert.equal((await take('first')).one('taken'), '1');
+      });
+    });
+
     it('goes to exactly one of twenty who ask at once', async () => {
       const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => take(`deploy${i}`)));
       const taken = answers.filter((answer) => answer.one('taken') !== undefined);

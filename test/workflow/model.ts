@@ -11,7 +11,7 @@ import { failureOf } from '../../activities/run.ts';
 import type { Answer, DeployActivities, HostTask, LeasedTask, Released } from '../../src/contracts/activities.ts';
 import type { Diagnosis } from '../../src/contracts/diagnosis.ts';
 import type { ErrorType, Problem } from '../../src/contracts/errors.ts';
-import type { ContainerState, DrillRecord, Release, Snapshot } from '../../src/contracts/host.ts';
+import type { ContainerState, DrillRecord, PersonLock, Release, Snapshot } from '../../src/contracts/host.ts';
 import type { HostCheck, TargetSchedules } from '../../src/contracts/monitor.ts';
 import type { TargetConfig } from '../../src/contracts/target.ts';
 import { DeployError } from '../../src/domain/deploy-error.ts';
@@ -53,6 +53,8 @@ export class HostModel {
   intact = false;
   /** What its snapshot says of containers; none, unless a test is about them. */
   containers: ContainerState[] = [];
+  /** Of a person; it let the deploy pass so far. */
+  lock: PersonLock | undefined;
   /** Tracked files that a person has changed. */
   manualChanges: string[] = [];
   /** The hook that a restore has to undo. */
@@ -250,6 +252,7 @@ export function modelActivities(
         services: services(host.running),
         warnings: [],
         ...(host.intact ? { intact: true as const } : {}),
+        ...(host.lock ? { lock: host.lock } : {}),
       };
       return { number, snapshot, ...adopted, head, releases, quarantined: [...quarantined], ...seen };
     },

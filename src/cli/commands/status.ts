@@ -1,9 +1,11 @@
 import { NoDeploy } from '../../client/errors.ts';
 import type { ListedDeploy, Status } from '../../client/index.ts';
 import { ExitCode } from '../../contracts/errors.ts';
+import { lockText } from '../../domain/person-lock.ts';
 import { shortSha } from '../../domain/sha.ts';
 import { cleaned } from '../clean.ts';
 import type { TemporalFlags } from '../flags.ts';
+import { type Locks, locksOf } from '../locks.ts';
 import { liveLines } from '../render/live.ts';
 import { summary, unreportedLines } from '../render/summary.ts';
 import { minute, table } from '../render/table.ts';
@@ -36,11 +38,13 @@ async function oneTarget(terminal: Terminal, session: Session, target: string): 
   const now = cleaned(found);
   const last = cleaned(await client.listDeploys({ target, limit: 6 })).filter(({ runId }) => runId !== now.ref.runId);
   const link = session.link(now.ref);
+  const locks = await locksOf(session, target);
   if (terminal.json) {
-    terminal.printJson({ ...now, ...(link ? { link } : {}), last });
+    terminal.printJson({ ...now, ...(link ? { link } : {}), last, ...locks });
     return ExitCode.succeeded;
   }
   terminal.print(...statusLines(now, terminal.colors, Date.now(), link));
+  terminal.print(...locksLines(locks, terminal.colors, Date.now()));
   if (now.open && session.embedded) terminal.print('  It is unfinished; the command that started it goes on with it.');
   if (last.length > 0) terminal.print('', 'Before:', ...deployTable(last, terminal.colors));
   return ExitCode.succeeded;
@@ -57,6 +61,14 @@ export function statusLines(found: Status, c: Colors, now: number, link?: string
     ...(view.reason ? [`  reason: ${view.reason}`] : []),
     ...(from === 'server' ? [`  ${c.yellow('No worker answers')}, so this is only what Temporal itself knows.`] : []),
     ...(link ? [`  ${link}`] : []),
+  ];
+}
+
+/** Nothing where nobody has locked a host. */
+export function locksLines({ locks, locksUnknown }: Locks, c: Colors, now: number): string[] {
+  return [
+    ...locks.map(({ host, ...lock }) => `  ${c.yellow('Locked:')} ${host} by ${lockText(lock, now)}`),
+    ...(locksUnknown === undefined ? [] : [`  ${c.yellow('Locked?')} ${locksUnknown}`]),
   ];
 }
 
