@@ -234,6 +234,30 @@ describe('dbc, with a real host and a real Temporal', () => {
     assert.equal(abort.reason, 'wrong one');
   });
 
+  it('goes on without its client, is watched from another machine, and the next deploy waits for it', async () => {
+    const args = ['deploy', 'production', '--commit', commits.slow, '--on-interrupt', 'detach'];
+    const starter = startDbc(args, temporal.env);
+    await until(() => starter.said().includes('Building images...'), { timeoutMs: 30_000 });
+    starter.kill('SIGTERM');
+    const detached = await starter.done;
+    assert.deepEqual([detached.code, /Detached; the deploy goes on/.test(detached.stderr)], [0, true]);
+
+    // All that it has is Temporal's address.
+    const watcher = startDbc(['watch', 'production'], { ...temporal.env, HOME: join(dir, 'nobody'), USER: 'kim' });
+    const waiting = startDbc(['deploy', 'production', '--commit', commits.next, '--if-busy', 'wait'], temporal.env);
+    await until(() => watcher.said().includes('Building images...'), { timeoutMs: 30_000 });
+    await until(() => waiting.said().includes('step build on web-1'), { timeoutMs: 30_000 });
+    assert.equal((await dbc('abort', 'production', '--reason', 'too slow')).code, 0);
+    const watched = await watcher.done;
+    assert.deepEqual(
+      [watched.code, /Deployment aborted[\s\S]*too slow/.test(watched.stdout)],
+      [5, true],
+      watched.stdout,
+    );
+    assert.equal((await waiting.done).code, 0, waiting.said());
+    assert.equal(await head(), commits.next);
+  });
+
   it('keeps deploys away from a host that a person has locked, but of the commit that is allowed', async () => {
     const locked = await dbc('lock', 'production', '--reason', 'looking at the disk', '--allow', commits.first);
     assert.equal(locked.code, 0, locked.stderr);
