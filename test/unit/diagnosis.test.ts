@@ -285,6 +285,19 @@ describe('a diagnosis', () => {
     assert.equal(diagnose(seen({ logs })), undefined);
   });
 
+  it('does not take the proxy of a container that came or went between two readings for somebody else', () => {
+    const modeOf = (state: string, process?: { name: string; pid: number }) => {
+      const listener = { port: 8002, ...(process === undefined ? {} : { process }) };
+      return found({ services: withServices(ill('backend-aws', 'crashed', state)), listeners: [listener] }).mode;
+    };
+    for (const state of ['running', 'restarting', 'exited']) {
+      assert.equal(modeOf(state), 'services-wont-start', state);
+      assert.equal(modeOf(state, { name: 'docker-proxy', pid: 7 }), 'services-wont-start', state);
+      assert.equal(modeOf(state, { name: 'python3', pid: 7 }), 'port-conflict', state);
+    }
+    for (const state of ['missing', 'created']) assert.equal(modeOf(state), 'port-conflict', state);
+  });
+
   it('believes a connection that was made rather than a log', () => {
     const logs = { 'backend-aws': 'FATAL: password authentication failed for user "trader"' };
     const diagnosis = found({ logs, rules: [rule('system: market updater', false)] });

@@ -45,14 +45,23 @@ function conflictOf(seen: Seen, service: string): Conflict | undefined {
   }
   const byItself = takenPort((seen.logs[service] ?? '').trimEnd().split('\n').slice(-newest).join('\n'));
   if (byItself !== undefined) return { port: named(byItself), shownBy: logOf(seen, service) };
-  const port = published.find(
-    (each) => seen.listeners.some((listener) => listener.port === each) && !isOurs(seen, each),
-  );
+  const state = seen.services.find((each) => each.service === service)?.state;
+  const neverStarted = state === 'missing' || state === 'created';
+  const port = published.find((each) => isForeign(seen, each, neverStarted));
   return port === undefined ? undefined : { port };
 }
 
-const isOurs = ({ publishers }: Seen, port: number): boolean =>
-  publishers.some(({ ours, ports }) => ours && ports.includes(port));
+/**
+ * Sockets and containers are not read at the same moment. Of a service that crashes, Docker's proxy may be seen to listen
+ * while no container is; where the service never started there was none. It is root's, so it mostly has no name.
+ */
+function isForeign({ publishers, listeners }: Seen, port: number, neverStarted: boolean): boolean {
+  const containers = publishers.filter(({ ports }) => ports.includes(port));
+  const listener = listeners.find((each) => each.port === port);
+  if (listener === undefined || containers.some(({ ours }) => ours)) return false;
+  const { name = 'docker-proxy' } = listener.process ?? {};
+  return neverStarted || containers.length > 0 || name !== 'docker-proxy';
+}
 
 function holderOf({ publishers, listeners }: Seen, port: number): string {
   const container = publishers.find(({ ours, ports }) => !ours && ports.includes(port));
