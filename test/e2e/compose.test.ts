@@ -25,7 +25,10 @@ describe('a Compose application on a real host', function () {
     good = stage.origin.first;
   });
   after(() => stage?.down());
-  beforeEach(() => stage.ec2.trace.clear());
+  beforeEach(() => {
+    stage.ec2.trace.clear();
+    stage.within('20s');
+  });
 
   /** Whatever happened: nothing runs on, nobody holds the lease, no mutating commands overlapped. */
   afterEach(async () => {
@@ -114,6 +117,7 @@ describe('a Compose application on a real host', function () {
   it('puts the old release back when the new one is not healthy', async () => {
     const before = await evidence(stage);
     const bad = await stage.origin.commit('health-fails');
+    stage.within('3s');
     const report = await stage.run();
     assert.deepEqual(
       [report.outcome, report.failure?.type, report.failure?.step],
@@ -128,6 +132,7 @@ describe('a Compose application on a real host', function () {
   it('puts the old release back when a service crashes in a loop', async () => {
     const before = await evidence(stage);
     await stage.origin.commit('crash-loop');
+    stage.within('3s');
     const report = await stage.run();
     assert.equal(report.outcome, 'rolled-back');
     assertSame(before, await assertRuns(good));
@@ -205,6 +210,7 @@ describe('a Compose application on a real host', function () {
     );
     const before = await evidence(stage);
     const bad = await stage.origin.commit('health-fails');
+    stage.within('3s');
     const report = await stage.run({ commit: bad, force: true });
     assert.equal(report.outcome, 'rolled-back');
     assert.deepEqual(report.hosts[0]?.manualChanges.sort(), ['README.md', 'hotfix.txt']);
@@ -241,6 +247,7 @@ describe('a Compose application on a real host', function () {
     await until(() => builds(stage.ec2) === 1, { what: 'the build runs', timeoutMs: 20_000 });
     await handle.terminate('a test');
     const bad = await stage.origin.commit('health-fails');
+    stage.within('3s');
     const report = await stage.run({ commit: bad, force: true });
     assert.equal(report.outcome, 'rolled-back', JSON.stringify(report.failure));
     assert.match(report.hosts[0]?.warnings.join('\n') ?? '', /never finished/);

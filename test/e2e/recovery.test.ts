@@ -17,19 +17,14 @@ describe('a release that is not healthy at first', function () {
   this.timeout(180_000);
   needs('docker', 'compose', 'namespaces', 'sshd', 'base-images');
   let stage: Stage;
-  let config: string;
   let running: string;
   /** A good commit too. What it was built of is still there at the next time. */
   let other: string;
 
-  /** How long the next deploy waits for health. What never gets well need not be waited for. */
-  const within = (deadline: string) =>
-    writeFileSync(stage.configPath, config.replace('deadline: 20s', `deadline: ${deadline}`));
-
   before(async () => {
     stage = await startStage();
-    config = readFileSync(stage.configPath, 'utf8').replace('recovery: 0', 'recovery: 40s');
-    within('8s');
+    const config = readFileSync(stage.configPath, 'utf8');
+    writeFileSync(stage.configPath, config.replace('recovery: 0', 'recovery: 40s'));
     running = stage.origin.first;
     other = await stage.origin.commit('good', '2');
     const { outcome, failure, hosts } = await stage.run({ commit: running });
@@ -38,7 +33,7 @@ describe('a release that is not healthy at first', function () {
   after(() => stage?.down());
   beforeEach(() => {
     stage.ec2.trace.clear();
-    within('8s');
+    stage.within('8s');
   });
   afterEach(async () => {
     const now = await evidence(stage);
@@ -86,7 +81,7 @@ describe('a release that is not healthy at first', function () {
 
   /** A release that stays as it is, whatever is tried. */
   async function notCured(variant: string, service: string): Promise<HostView> {
-    within('3s');
+    stage.within('3s');
     await stage.origin.commit(variant);
     const report = await stage.run();
     const { outcome, failure } = report;
@@ -226,7 +221,7 @@ describe('a release that is not healthy at first', function () {
   });
 
   it('is put back as soon as it can be when the password of its env file is not that of its database', async () => {
-    within('3s');
+    stage.within('3s');
     const password = 'not-the-password-canary-9b1d';
     await byHand(`cd ${repository} && cp -p .env.aws ~/env && sed -i s/${stage.secrets[0]}/${password}/ .env.aws`);
     const { host, meanwhile } = await restoredOnce(await startOther(), `mv ~/env ${repository}/.env.aws`);
@@ -243,7 +238,7 @@ describe('a release that is not healthy at first', function () {
   });
 
   it('is put back as soon as it can be when somebody moves HEAD again and again', async () => {
-    within('3s');
+    stage.within('3s');
     const elsewhere = await stage.origin.commit('good', '3');
     const move = `cd ${repository} && while sleep 0.3; do git checkout --quiet --detach ${elsewhere}; done`;
     const mover = `setsid bash -c ${quote(move)} >/dev/null 2>&1 </dev/null & echo $! >~/mover`;

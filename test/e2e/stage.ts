@@ -32,6 +32,8 @@ export interface Stage {
   start(request?: Partial<DeployRequest>, type?: string): Promise<WorkflowHandle>;
   /** Starts and waits; a deploy that did not succeed gives its report too. */
   run(request?: Partial<DeployRequest>, type?: string): Promise<DeployReport>;
+  /** How long the next deploys wait for health (20 s). What never gets well need not be waited for. */
+  within(deadline: string): void;
   /** A command on the host as its user; what it printed. */
   onHost(command: string): Promise<string>;
   down(): Promise<void>;
@@ -67,6 +69,11 @@ export async function startStage(workerEnv: Record<string, string> = {}): Promis
         args: [{ target, actor: 'e2e', ...request }],
       }),
     run: async (request, type) => reportOf(await stage.start(request, type)),
+    within: (deadline) =>
+      writeFileSync(
+        configPath,
+        readFileSync(configPath, 'utf8').replace(/verify: { deadline: \w+/, `verify: { deadline: ${deadline}`),
+      ),
     onHost,
     down: async () => {
       await stage.worker.stop();
