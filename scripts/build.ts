@@ -11,9 +11,11 @@ const root = resolve(import.meta.dirname, '..');
 const dist = join(root, 'dist');
 const require = createRequire(import.meta.url);
 
-/** What calls Temporal in the command line: the SDK's own part for workflows, and ours. */
+/** What calls Temporal in the command line: the SDK's own parts for workflows and schedules, and ours. */
 const clientCode = [
-  ...['workflow-client', 'connection'].map((name) => `node_modules/@temporalio/client/lib/${name}.js`),
+  ...['workflow-client', 'schedule-client', 'connection'].map(
+    (name) => `node_modules/@temporalio/client/lib/${name}.js`,
+  ),
   ...readdirSync(join(root, 'src/client')).map((name) => `src/client/${name}`),
 ]
   .map((file) => readFileSync(join(root, file), 'utf8'))

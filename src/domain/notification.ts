@@ -133,9 +133,10 @@ function headline({ event, facts }: Message): string {
         : '{target}: is not what its last release says';
     case 'drill':
       if (outcome === 'succeeded') return '{target}: the rollback drill succeeded';
-      return outcome === 'not-applied'
-        ? '{target}: no rollback drill, nothing was changed'
-        : '{target}: the rollback drill did not succeed ({outcome})';
+      if (outcome === 'not-applied') return '{target}: no rollback drill, nothing was changed';
+      if (outcome === 'rolled-back') return `{target}: the rollback drill failed; ${before} runs again, verified`;
+      if (outcome === 'aborted') return `{target}: the rollback drill was aborted; ${before} runs`;
+      return '{target}: the rollback drill did not succeed ({outcome})';
   }
 }
 

@@ -5,6 +5,7 @@ import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { Worker } from '@temporalio/worker';
 import { deployWorkflowId } from '../../src/contracts/temporal.ts';
 import { quietRuntime } from '../../worker/runtime.ts';
+import { decodedHistory } from '../lab/decoded-history.ts';
 import { withoutMachine } from '../replay/without-machine.ts';
 import { workflowBundle } from '../workflow/bundle.ts';
 import { secret } from './application.ts';
@@ -29,7 +30,7 @@ export async function historiesOf({ client }: Lane): Promise<StoredHistory[]> {
 /** What is wrong with them, a sentence each. */
 export async function brokenHistories(histories: readonly StoredHistory[]): Promise<string[]> {
   const broken = histories
-    .filter(({ json }) => decoded(json).includes(secret))
+    .filter(({ json }) => decodedHistory(json).includes(secret))
     .map(({ workflowId, runId }) => `the planted secret is in the history of ${workflowId} ${runId}`);
   for (const { workflowId, runId, json } of histories) {
     for (const failure of failedTasks(json)) broken.push(`${workflowId} ${runId}: ${failure}`);
@@ -78,14 +79,4 @@ export async function keepHistories({ client }: Lane, { deploys, events }: Seen,
       writeFileSync(file, `${JSON.stringify(JSON.parse(historyToJSON(history)), withoutMachine)}\n`);
     }
   }
-}
-
-/** With every payload's bytes beside it. */
-function decoded(json: string): string {
-  const payloads: string[] = [];
-  JSON.parse(json, (key, value: unknown) => {
-    if (key === 'data' && typeof value === 'string') payloads.push(Buffer.from(value, 'base64').toString('utf8'));
-    return value;
-  });
-  return [json, ...payloads].join('\n');
 }

@@ -4,6 +4,7 @@ import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { WorkflowType } from '../../src/contracts/temporal.ts';
 import { askDirectly } from '../../worker/direct.ts';
 import { builds, composePull, runs, starts } from '../lab/compose-commands.ts';
+import { decodedHistory } from '../lab/decoded-history.ts';
 import { needs } from '../lab/needs.ts';
 import { assertNoOverlap } from '../lab/trace-lines.ts';
 import { until } from '../lab/until.ts';
@@ -260,20 +261,10 @@ describe('a Compose application on a real host', function () {
     for await (const { workflowId, runId } of stage.client.workflow.list()) {
       const history = await stage.client.workflow.getHandle(workflowId, runId).fetchHistory();
       events += history.events?.length ?? 0;
-      text += decoded(historyToJSON(history));
+      text += decodedHistory(historyToJSON(history));
     }
     assert.ok(events > 100, `${events} events were read`);
     assert.match(text, /docker compose --profile aws build/, 'the payloads were decoded');
     for (const value of stage.secrets) assert.ok(!text.includes(value));
   });
 });
-
-/** A history as text, with every payload's bytes beside it. */
-function decoded(history: string): string {
-  const payloads: string[] = [];
-  const json = JSON.stringify(JSON.parse(history), (key, value: unknown) => {
-    if (key === 'data' && typeof value === 'string') payloads.push(Buffer.from(value, 'base64').toString('utf8'));
-    return value;
-  });
-  return [json, ...payloads].join('\n');
-}

@@ -5,11 +5,11 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { ScheduleOverlapPolicy } from '@temporalio/client';
 import type { MonitorState } from '../../src/contracts/monitor.ts';
 import { type GithubImitation, startGithubImitation } from '../lab/github-imitation.ts';
 import { answer, type HttpReceiver, startHttpReceiver } from '../lab/http-receiver.ts';
 import { needs } from '../lab/needs.ts';
+import { trigger } from '../lab/schedule.ts';
 import { until } from '../lab/until.ts';
 import { dbc as run } from '../unit/dbc-process.ts';
 import { type Evidence, evidence } from './evidence.ts';
@@ -62,23 +62,8 @@ describe('a watched application on a real host', function () {
   const statuses = () => github.deployments.at(-1)?.statuses.map(({ state }) => state);
   const running = () => stage.client.workflow.getHandle(`deploy/${target}`);
   /** Has a schedule start what it starts, now; what came of it. */
-  const trigger = async (id: string): Promise<unknown> => {
-    const schedule = stage.client.schedule.getHandle(id);
-    const recent = async () => (await schedule.describe()).info.recentActions;
-    const before = (await recent()).length;
-    await until(
-      async () => {
-        await schedule.trigger(ScheduleOverlapPolicy.SKIP);
-        await new Promise((resolve) => setTimeout(resolve, 500));
-        return (await recent()).length > before;
-      },
-      { timeoutMs: 20_000, what: `${id} starts something` },
-    );
-    const action = (await recent()).at(-1)?.action;
-    assert.ok(action?.type === 'startWorkflow');
-    return stage.client.workflow.getHandle(action.workflow.workflowId).result();
-  };
-  const look = () => trigger(`monitor/${target}`) as Promise<MonitorState>;
+  const started = async (id: string): Promise<unknown> => (await trigger(stage.client, id)).result();
+  const look = () => started(`monitor/${target}`) as Promise<MonitorState>;
   /** What runs, whichever container it is in. */
   const runs = ({ head, changes, images, commit, services }: Evidence) => ({
     ...{ head, changes, images, commit },
@@ -205,7 +190,7 @@ describe('a watched application on a real host', function () {
     configure('');
     writeFileSync(stage.configPath, config.replace('deadline: 20s', 'deadline: 5s').replace('wait: 1s', 'wait: 4s'));
     const before = await evidence(stage);
-    assert.deepEqual(await trigger(`drill/${target}`), { started: true });
+    assert.deepEqual(await started(`drill/${target}`), { started: true });
     const handle = running();
     const refused = Promise.all([dbc('drill', target), dbc('deploy', target), dbc('rollback', target)]);
     await untilStep(handle, 'wait');
@@ -213,8 +198,16 @@ describe('a watched application on a real host', function () {
     for (const { code, stderr } of await refused) assert.deepEqual([code, /schedule/.test(stderr)], [4, true], stderr);
     const report = await reportOf(handle);
     assert.deepEqual([report.kind, report.outcome, report.failure?.step], ['drill', 'rolled-back', 'verify']);
+    assert.deepEqual(
+      report.legs?.map(({ leg, startedAt, finishedAt }) => [leg, startedAt !== undefined, finishedAt !== undefined]),
+      [
+        ['back', true, false],
+        ['forward', false, false],
+      ],
+    );
+    assert.deepEqual([report.hosts[0]?.now, report.hosts[0]?.verified], [next, true]);
     assert.deepEqual(runs(await evidence(stage)), runs(before));
-    assert.deepEqual(told(), ['production: the rollback drill did not succeed (rolled-back)']);
+    assert.deepEqual(told(), [`production: the rollback drill failed; ${next.slice(0, 7)} runs again, verified`]);
   });
 
   it('is put back on the last good release by its monitor, once, and the team is told of each', async () => {

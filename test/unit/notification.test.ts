@@ -60,6 +60,10 @@ describe('a message', () => {
       'needs-operator',
       'production: needs an operator. The deploy of abc1234 “Trade faster” failed, and fd44bca could not be put back',
     ],
+    ['drill', 'drill', 'succeeded', 'production: the rollback drill succeeded'],
+    ['drill', 'drill', 'not-applied', 'production: no rollback drill, nothing was changed'],
+    ['drill', 'drill', 'rolled-back', 'production: the rollback drill failed; fd44bca runs again, verified'],
+    ['drill', 'drill', 'aborted', 'production: the rollback drill was aborted; fd44bca runs'],
   ];
   for (const [event, kind, outcome, headline] of said) {
     it(`of "${event}" (${kind}, ${outcome ?? 'running'}) begins with a line that says it all`, () => {

@@ -1,9 +1,9 @@
 /** Schedules exist on a real Temporal only; what they start is tried in monitor.test.ts. */
 import assert from 'node:assert/strict';
-import { ScheduleOverlapPolicy, type WorkflowHandle } from '@temporalio/client';
 import { connect, type DeployClient } from '../../src/client/index.ts';
 import type { MonitorState } from '../../src/contracts/monitor.ts';
 import { deployWorkflowId } from '../../src/contracts/temporal.ts';
+import { trigger } from '../lab/schedule.ts';
 import { until } from '../lab/until.ts';
 import { ended, Lab } from './lab.ts';
 import { Model, oldSha, release } from './model.ts';
@@ -21,27 +21,6 @@ describe('the schedules of a config', () => {
   });
 
   const describeSchedule = (id: string) => lab.client.schedule.getHandle(id).describe();
-
-  /** Has a schedule start its next workflow: under its own policy, since others are not handed the last result. */
-  async function next(id: string): Promise<WorkflowHandle> {
-    const started = async () =>
-      (await describeSchedule(id)).info.recentActions.flatMap(({ action }) =>
-        action.type === 'startWorkflow' ? [action.workflow.workflowId] : [],
-      );
-    const before = await started();
-    let runs = before;
-    await until(
-      async () => {
-        // Skipped while the schedule has not yet heard of the end of the run before.
-        await lab.client.schedule.getHandle(id).trigger(ScheduleOverlapPolicy.SKIP);
-        await new Promise((resolve) => setTimeout(resolve, 300));
-        runs = await started();
-        return runs.length > before.length;
-      },
-      { timeoutMs: 20_000, what: `${id} starts a workflow` },
-    );
-    return lab.client.workflow.getHandle(runs.at(-1) ?? '');
-  }
 
   it('are created, and left as they are by a second setup', async () => {
     lab.schedules = [{ target: 'staging', monitorEveryMs: 300_000, drill: '0 4 * * 0' }, { target: 'demo' }];
@@ -100,7 +79,7 @@ describe('the schedules of a config', () => {
     await dbc.setupSchedules();
     const states: MonitorState[] = [];
     for (let run = 0; run < 2; run++) {
-      states.push((await (await next(`monitor/${name}`)).result()) as MonitorState);
+      states.push((await (await trigger(lab.client, `monitor/${name}`)).result()) as MonitorState);
     }
     assert.deepEqual(
       states.map(({ told, failing }) => [told, failing]),
@@ -110,7 +89,7 @@ describe('the schedules of a config', () => {
       ],
     );
     host.check.faults = [];
-    assert.deepEqual(await (await next(`drill/${name}`)).result(), { started: true });
+    assert.deepEqual(await (await trigger(lab.client, `drill/${name}`)).result(), { started: true });
     const { outcome, report } = await ended(lab.client.workflow.getHandle(deployWorkflowId(name)));
     assert.deepEqual([outcome, report.kind], ['succeeded', 'drill']);
     const [listed] = await dbc.listDeploys({ target: name });
