@@ -1,11 +1,12 @@
-"""terminal.py PROMPT KEYS COMMAND...: runs a command on a terminal of its own and types KEYS once it shows PROMPT.
+"""terminal.py STEPS COMMAND...: runs a command on a terminal of its own and types into it.
 
-Prints as JSON its exit status, all that the terminal showed, and whether the terminal was left as it was.
+STEPS is a JSON list of [PROMPT, KEYS]: once the terminal shows PROMPT, after what it showed before the last keys, the KEYS
+are typed. Prints as JSON the command's exit status, all that the terminal showed, and whether it was left as it was.
 """
 
-import fcntl, json, os, pty, select, subprocess, sys, termios
+import fcntl, json, os, pty, re, select, subprocess, sys, termios, time
 
-prompt, keys, *command = sys.argv[1:]
+steps, *command = json.loads(sys.argv[1]), *sys.argv[2:]
 ours, theirs = pty.openpty()
 before = termios.tcgetattr(theirs)
 process = subprocess.Popen(
@@ -16,15 +17,21 @@ process = subprocess.Popen(
     start_new_session=True,
     preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
 )
-screen, typed, ended = b"", False, False
+screen, seen, ended = b"", 0, False
+deadline = time.monotonic() + 60
 while True:
     if select.select([ours], [], [], 0.05)[0]:
         screen += os.read(ours, 65536)
     elif ended:
         break
-    if not typed and prompt.encode() in screen:
-        os.write(ours, keys.encode())
-        typed = True
+    # Without escapes, bells and what moves the cursor back, as prompts that redraw themselves need them.
+    shown = re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]|[\a\b\r]", b"", screen[seen:])
+    if steps and steps[0][0].encode() in shown:
+        seen = len(screen)
+        os.write(ours, steps.pop(0)[1].encode())
+    if time.monotonic() > deadline:
+        process.kill()
+        sys.exit(f"expected {steps[:1]} on the terminal, found {screen[seen:]!r}")
     ended = process.poll() is not None
 intact = termios.tcgetattr(theirs) == before
 print(json.dumps({"code": process.returncode, "screen": screen.decode(), "intact": intact}))

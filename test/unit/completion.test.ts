@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { promisify } from 'node:util';
 import { expectedAt } from '../../src/cli/completion.ts';
 import { completionScripts, type Shell } from '../../src/cli/completion-scripts.ts';
 import { createProgram } from '../../src/cli/program.ts';
@@ -12,6 +10,7 @@ import { targetNames } from '../../src/config/target-names.ts';
 import { quote } from '../../src/domain/shell-quote.ts';
 import { needs } from '../lab/needs.ts';
 import { program, root } from '../lab/program.ts';
+import { typing } from './dbc-process.ts';
 
 const dbc = createProgram(() => {});
 const at = (...words: string[]) => {
@@ -86,16 +85,23 @@ describe('the completion', () => {
       this.timeout(120_000);
       if (needed) needs(needed);
       it('completes commands, targets, flags, values and files, and runs nothing of what is typed', async () => {
-        const typed = [
-          'dbc dep\t=>dbc deploy ',
-          'prod\t=>production ',
-          '--if-b\t=>--if-busy ',
-          'w\t=>wait ',
-          '--config dep\t=>deploy.yaml',
-          ' --reason "$(touch pwned)" --qui\t=>--quiet',
+        const steps: [prompt: string, keys: string][] = [
+          ['', `${prepare[shell]}echo rea''dy\r`],
+          ['ready\n', 'dbc dep\t'],
+          ['dbc deploy ', 'prod\t'],
+          ['production ', '--if-b\t'],
+          ['--if-busy ', 'w\t'],
+          ['wait ', '--config dep\t'],
+          ['deploy.yaml', ' --reason "$(touch pwned)" --qui\t'],
+          // The line is taken back before the shell is left.
+          ['--quiet', '\x15exit\r'],
         ];
-        await typing(dir, start, [`${prepare[shell]}echo rea''dy\r=>ready\n`, ...typed]);
-        await assert.rejects(promisify(execFile)('ls', [join(dir, 'pwned')]));
+        const PATH = [dir, process.env['PATH']].join(delimiter);
+        await typing(steps, start, {
+          cwd: dir,
+          env: { ...process.env, PATH, TERM: 'dumb', COLUMNS: '300', HOME: dir },
+        });
+        assert.ok(!existsSync(join(dir, 'pwned')));
       });
     });
   }
@@ -109,35 +115,3 @@ const prepare: Record<Shell, string> = {
   zsh: 'autoload -U compinit; compinit -u -D; source ./dbc.zsh; ',
   fish: 'source ./dbc.fish; ',
 };
-
-/** Types each part into a shell at a terminal, and waits until it shows what is expected, as words on its line. */
-async function typing(cwd: string, start: readonly string[], parts: string[]): Promise<void> {
-  await promisify(execFile)('python3', ['-c', terminal, JSON.stringify({ start, parts })], {
-    cwd,
-    env: { ...process.env, PATH: [cwd, process.env['PATH']].join(delimiter), TERM: 'dumb', COLUMNS: '300', HOME: cwd },
-  });
-}
-
-const terminal = `
-import json, os, pty, re, select, signal, sys, time
-asked = json.loads(sys.argv[1])
-pid, fd = pty.fork()
-if pid == 0:
-    os.execvp(asked['start'][0], asked['start'])
-def wait(wanted):
-    seen, end = '', time.time() + 40
-    while time.time() < end:
-        if select.select([fd], [], [], 0.2)[0]:
-            seen += os.read(fd, 65536).decode(errors='replace')
-        plain = re.sub(r'\\x1b\\[[0-9;?]*[a-zA-Z]|\\x08|\\x07|\\r', '', seen)
-        if wanted in plain:
-            return
-    sys.exit('expected %r, found %r' % (wanted, seen))
-try:
-    for part in asked['parts']:
-        keys, wanted = part.split('=>')
-        os.write(fd, keys.encode())
-        wait(wanted)
-finally:
-    os.kill(pid, signal.SIGKILL)
-`;

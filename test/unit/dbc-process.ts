@@ -84,11 +84,17 @@ export async function dbcTyping(
   { prompt, keys }: { prompt: string; keys: string },
   env: NodeJS.ProcessEnv = {},
 ): Promise<Typed> {
+  return typing([[prompt, keys]], [process.execPath, ...nodeArgs(args)], { env: withoutTemporal(env) });
+}
+
+/** Any program on a terminal of its own: at each prompt, these keys. */
+export async function typing(
+  steps: readonly (readonly [prompt: string, keys: string])[],
+  command: readonly string[],
+  options: { env: NodeJS.ProcessEnv; cwd?: string },
+): Promise<Typed> {
   const script = fileURLToPath(new URL('../lab/terminal.py', import.meta.url));
-  const command = [process.execPath, ...nodeArgs(args)];
-  const { stdout } = await promisify(execFile)('python3', [script, prompt, keys, ...command], {
-    env: withoutTemporal(env),
-  });
+  const { stdout } = await promisify(execFile)('python3', [script, JSON.stringify(steps), ...command], options);
   return JSON.parse(stdout) as Typed;
 }
 
