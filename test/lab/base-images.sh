@@ -106,7 +106,7 @@ make_node_npm_git() {
   libraries "$root" / /usr/bin/git /usr/lib/git-core/git-remote-https
   # Of the C library, and loaded by native packages only.
   for library in librt.so.1 libresolv.so.2; do
-    library=$(ldconfig -p | awk -v name="$library" '$1 == name { print $NF; exit }')
+    library=$(ldconfig -p | awk -v name="$library" '$1 == name && !found++ { print $NF }')
     mkdir -p "$root$(dirname "$library")"
     cp -nL "$library" "$root$library"
   done
