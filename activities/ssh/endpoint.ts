@@ -6,6 +6,8 @@ export interface Endpoint {
   user: string;
   address: string;
   port: number;
+  /** The bastion before it, when there is one */
+  jump?: Endpoint;
 }
 
 /** `ubuntu@web-1.example:22`, for messages. */
@@ -13,7 +15,11 @@ export function placeOf({ user, address, port }: Endpoint): string {
   return `${user}@${addressAndPort(address, port)}`;
 }
 
-function addressAndPort(address: string, port: number): string {
+/** The command with which a person gets there. */
+export const sshCommand = ({ user, address, port, jump }: Endpoint): string =>
+  `ssh${jump ? ` -J ${placeOf(jump)}` : ''}${port === 22 ? '' : ` -p ${port}`} ${user}@${address}`;
+
+export function addressAndPort(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 

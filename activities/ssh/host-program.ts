@@ -6,6 +6,7 @@ import type { ErrorType } from '../../src/contracts/errors.ts';
 import { DeployError } from '../../src/domain/deploy-error.ts';
 import { cleanTerminal, type Redactor, StreamRedactor } from '../../src/domain/redaction.ts';
 import { quoteAll } from '../../src/domain/shell-quote.ts';
+import { sshCommand } from './endpoint.ts';
 import type { SshPort } from './port.ts';
 import type { Secrets } from './secrets.ts';
 
@@ -96,11 +97,11 @@ export class HostProgram {
       throw new DeployError(type as ErrorType, `${host.alias}: ${this.#secrets.redactorFor(task)(message.join(' '))}`);
     }
     if (!answer.lines.some(({ key }) => key === 'end')) {
-      const noise = this.#secrets.redactorFor(task)(reader.noise).trim();
+      const noise = this.#secrets.redactorFor(task)(cleanTerminal(reader.noise)).replace(/\s+/g, ' ').trim();
       throw new DeployError(
         'SshUnavailable',
         `${host.alias}: the host program ended without an answer (${result.signal ?? result.code})${noise ? `: ${noise}` : ''}`,
-        { hint: `Does \`ssh ${host.user}@${host.address} sh -c true\` work? The login shell must be able to run sh.` },
+        { hint: `Does \`${sshCommand(host)} sh -c true\` work? The login shell must be able to run sh.` },
       );
     }
     return answer;
@@ -108,6 +109,9 @@ export class HostProgram {
 }
 
 const longestLine = 65_536;
+
+/** What is kept of the login shell's talk, for the error when nothing else comes; and the marker fits into it. */
+const longestNoise = 2000;
 
 /** Takes the two streams apart: control lines, log bytes, and noise of the login shell. */
 class AnswerReader {
@@ -123,7 +127,7 @@ class AnswerReader {
   #line = '';
   #output = '';
   #redactor: StreamRedactor | undefined;
-  noise = '';
+  #noise = '';
 
   constructor(nonce: string, call: HostCall, learn: (env: Buffer | undefined) => Redactor) {
     this.#nonce = nonce;
@@ -147,10 +151,18 @@ class AnswerReader {
     this.#pendingOutput += text;
     const marker = `\n${this.#nonce}\n`;
     const at = this.#pendingOutput.indexOf(marker);
-    if (at < 0) return;
+    if (at < 0) {
+      this.#pendingOutput = this.#pendingOutput.slice(-longestNoise);
+      return;
+    }
     const rest = this.#pendingOutput.slice(at + marker.length);
     this.#pendingOutput = undefined;
     if (rest) this.#data(rest);
+  }
+
+  /** What the login shell said, and whatever stands in its place: `nologin`, a forced command. */
+  get noise(): string {
+    return `${this.#pendingOutput ?? ''}\n${this.#noise}`;
   }
 
   finish(): HostAnswer {
@@ -164,7 +176,7 @@ class AnswerReader {
   #control(line: string): void {
     // Noise without an end of line may stand before it.
     const at = line.indexOf(`${this.#nonce} `);
-    if (at !== 0) this.noise = `${this.noise}${at < 0 ? line : line.slice(0, at)}\n`.slice(-2000);
+    if (at !== 0) this.#noise = `${this.#noise}${at < 0 ? line : line.slice(0, at)}\n`.slice(-longestNoise);
     if (at < 0) return;
     const [, key = '', ...value] = line.slice(at).split(' ');
     if (key === 'env') {

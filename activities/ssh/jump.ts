@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { ClientChannel } from 'ssh2';
 import { unlessAborted } from './call.ts';
 import type { Link } from './connect.ts';
-import { type Endpoint, placeOf } from './endpoint.ts';
+import { addressAndPort, type Endpoint, placeOf } from './endpoint.ts';
 import { causeText, unavailable } from './ssh-failure.ts';
 
 /** The bastion's connection was dead; a new one may do. */
@@ -20,7 +20,7 @@ export function forward(jump: Link, bastion: Endpoint, to: Endpoint, signal: Abo
       } else
         reject(
           unavailable(
-            `The bastion ${placeOf(bastion)} cannot connect to ${to.address}:${to.port}: ${causeText(error)}`,
+            `The bastion ${placeOf(bastion)} cannot connect to ${addressAndPort(to.address, to.port)}: ${causeText(error)}`,
             {
               hint: 'Check that the bastion reaches the host and that its sshd allows forwarding (AllowTcpForwarding).',
               cause: error,

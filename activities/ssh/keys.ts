@@ -98,7 +98,7 @@ async function agentIdentity(socket: string | undefined): Promise<Identity> {
   const keys = await identitiesOf(agent);
   if (keys.length === 0) {
     throw invalid(
-      'The ssh-agent of SSH_AUTH_SOCK has no keys',
+      'The ssh-agent of SSH_AUTH_SOCK has no keys, or only some that cannot be used here: certificates and hardware keys (sk)',
       'Add the key with `ssh-add FILE`, or set ssh.privateKey.',
     );
   }

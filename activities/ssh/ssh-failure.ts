@@ -38,11 +38,16 @@ export function connectFailure(
   if (error instanceof DeployError) return error;
   const { level, message } = error as Error & { level?: string };
   const place = placeOf(endpoint);
-  if (level === 'client-authentication' || /too many authentication failures/i.test(message)) {
+  const tooMany = /too many authentication failures/i.test(message);
+  if (tooMany || level === 'client-authentication') {
     return new DeployError(
       ErrorType.InvalidInput,
       `${place} refuses ${identity.description}: expected a key that the host lists in the authorized_keys of ${endpoint.user}`,
-      { hint: 'Check the user name; add the public key on the host, or set ssh.privateKey to the one that is there.' },
+      {
+        hint: tooMany
+          ? 'It lets only some of them be tried (MaxAuthTries): set ssh.privateKey to the right one, or leave fewer in the agent (`ssh-add -d`).'
+          : 'Check the user name; add the public key on the host, or set ssh.privateKey to the one that is there. User certificates (…-cert.pub) are not supported: the host has to list the key itself.',
+      },
     );
   }
   if (level === 'agent') {

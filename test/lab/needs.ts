@@ -4,6 +4,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { baseImagesAtHand } from './base-images.ts';
 import { composeAtHand } from './compose-binary.ts';
@@ -52,6 +53,10 @@ const needed = {
     isThere: () => hasProgram('openssl'),
     hint: 'install openssl',
   },
+  ipv6: {
+    isThere: () => Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1')),
+    hint: 'give loopback the address ::1',
+  },
   chromium: {
     isThere: () => chromiumPath() !== undefined,
     hint: 'install chromium',
@@ -95,7 +100,7 @@ function hasProgram(name: string): boolean {
 }
 
 /** Also where only root's PATH leads to. */
-function programPath(name: string): string | undefined {
+export function programPath(name: string): string | undefined {
   const dirs = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'];
   return dirs.map((dir) => join(dir, name)).find((path) => existsSync(path));
 }

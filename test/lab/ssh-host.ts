@@ -1,12 +1,14 @@
 /** A real OpenSSH server on loopback, run by the current user, with keys of its own: a host without Docker. */
 import { execFileSync } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { knownHostName } from '../../activities/ssh/known-hosts.ts';
 import type { HostConfig, SshConfig } from '../../src/contracts/target.ts';
 import { atExit } from './cleanup.ts';
 import { type Daemon, startDaemon, whyEnded } from './daemon.ts';
+import { type HostUser, makeHostUsers } from './host-users.ts';
 import { freePort, untilListening } from './ports.ts';
 import { descendants, isAlive, signalAll, withEnvironment } from './processes.ts';
 import { installTrace, type Trace } from './trace.ts';
@@ -20,6 +22,13 @@ export interface SshHostOptions {
   trace?: readonly string[];
   /** More lines of sshd_config; they come first, and sshd takes the first value of an option. */
   config?: readonly string[];
+  /**
+   * Sessions are of these users, of the first one by default, and are what OpenSSH makes of a real host's: the login
+   * shell gets the command, in the user's home, with no more variables than `env`. Runs of programs are not noted.
+   */
+  users?: Record<string, HostUser>;
+  /** Where it listens. Default: 127.0.0.1 */
+  address?: string;
 }
 
 export interface SshHost {
@@ -55,34 +64,49 @@ export async function startSshHost(options: SshHostOptions = {}): Promise<SshHos
   const at = (name: string): string => join(dir, name);
   const trace = installTrace(dir, options.trace ?? ['git']);
   const marker = `DBC_LAB_HOST=${randomUUID()}`;
-  const port = await freePort();
+  const { users } = options;
+  const among = users && makeHostUsers(dir, users);
+  const { address = '127.0.0.1' } = options;
+  const port = await freePort(0, address);
   const paths = { privateKeyPath: at('key'), knownHostsPath: at('known_hosts') };
 
   makeKey(at('key'));
   makeHostKey();
   writeFileSync(at('authorized_keys'), readFileSync(at('key.pub')));
-  const env = {
-    PATH: [trace.binDir, process.env['PATH']].join(delimiter),
-    DBC_LAB_TRACE: trace.file,
-    ...options.env,
-    HOME: home,
-  };
-  const setEnv = [...Object.entries(env).map(([name, value]) => `${name}=${value}`), marker];
-  writeFileSync(at('sshd_config'), [...(options.config ?? []), ...sshdConfig(dir, port, setEnv)].join('\n'));
+  // A user who is not root has to get at the keys.
+  if (users) chmodSync(dir, 0o711);
+  const env = users
+    ? options.env
+    : {
+        PATH: [trace.binDir, process.env['PATH']].join(delimiter),
+        DBC_LAB_TRACE: trace.file,
+        ...options.env,
+        HOME: home,
+      };
+  const setEnv = [...Object.entries(env ?? {}).map(([name, value]) => `${name}=${value}`), marker];
+  writeFileSync(
+    at('sshd_config'),
+    [
+      ...(options.config ?? []),
+      ...(users ? ['ForceCommand none'] : []),
+      ...sshdConfig(dir, knownHostName(address, port), setEnv),
+    ].join('\n'),
+  );
 
   let sshd = await boot();
   const forget = atExit(end);
 
   function makeHostKey(): void {
     makeKey(at('host_key'));
-    writeFileSync(paths.knownHostsPath, `[127.0.0.1]:${port} ${publicKey(at('host_key')).join(' ')}\n`);
+    writeFileSync(paths.knownHostsPath, `${knownHostName(address, port)} ${publicKey(at('host_key')).join(' ')}\n`);
   }
 
   async function boot(): Promise<Daemon> {
     // sshd wants this folder for its privilege separation, and only root's sshd has any.
     if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
-    const daemon = startDaemon(sshdPath(), ['-D', '-e', '-f', at('sshd_config')], at('sshd.log'));
-    await untilListening({ port }, { failed: () => whyEnded(daemon, at('sshd.log')) });
+    const [program = '', ...args] = [...(among ?? []), sshdPath(), '-D', '-e', '-f', at('sshd_config')];
+    const daemon = startDaemon(program, args, at('sshd.log'));
+    await untilListening({ host: address, port }, { failed: () => whyEnded(daemon, at('sshd.log')) });
     return daemon;
   }
 
@@ -106,7 +130,12 @@ export async function startSshHost(options: SshHostOptions = {}): Promise<SshHos
     dir,
     home,
     trace,
-    host: { alias: options.alias ?? 'lab', address: '127.0.0.1', user: userInfo().username, port },
+    host: {
+      alias: options.alias ?? 'lab',
+      address,
+      user: Object.keys(users ?? {})[0] ?? userInfo().username,
+      port,
+    },
     ssh: {
       privateKey: { file: paths.privateKeyPath },
       knownHosts: paths.knownHostsPath,
@@ -137,8 +166,8 @@ export async function startSshHost(options: SshHostOptions = {}): Promise<SshHos
   };
 }
 
-const sshdConfig = (dir: string, port: number, setEnv: string[]): string[] => [
-  `ListenAddress 127.0.0.1:${port}`,
+const sshdConfig = (dir: string, listen: string, setEnv: string[]): string[] => [
+  `ListenAddress ${listen}`,
   `HostKey ${dir}/host_key`,
   `AuthorizedKeysFile ${dir}/authorized_keys`,
   'PidFile none',

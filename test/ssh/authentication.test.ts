@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createSshPort } from '../../activities/ssh/node-ssh.ts';
 import type { SshConfig } from '../../src/contracts/target.ts';
+import { sshOutput } from '../lab/ssh-client.ts';
 import { fingerprintOf, type SshHost, startSshHost } from '../lab/ssh-host.ts';
 import { failure } from './failure.ts';
 
@@ -15,7 +17,8 @@ describe('authentication', () => {
   let pem: string;
   before(async () => {
     dir = mkdtempSync(join(tmpdir(), 'dbc-keys-'));
-    host = await startSshHost();
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(dir, 'ca')]);
+    host = await startSshHost({ config: [`TrustedUserCAKeys ${dir}/ca.pub`] });
     pem = readFileSync(host.privateKeyPath, 'utf8');
   });
   after(async () => {
@@ -36,7 +39,9 @@ describe('authentication', () => {
 
   function makeKey(name: string, ...args: string[]): string {
     const file = join(dir, name);
-    execFileSync('ssh-keygen', ['-q', '-N', '', ...args, '-f', file]);
+    // RSA keys of the default size take seconds to make.
+    const size = args.includes('rsa') ? ['-b', '2048'] : [];
+    execFileSync('ssh-keygen', ['-q', '-N', '', ...size, ...args, '-f', file]);
     return file;
   }
 
@@ -76,6 +81,23 @@ describe('authentication', () => {
     assert.ok(!JSON.stringify(error).includes(readFileSync(file, 'utf8').split('\n')[1] ?? ''));
   });
 
+  it('says of a key that only a user certificate vouches for that certificates are not supported', async () => {
+    const file = makeKey('certified', '-t', 'ed25519');
+    execFileSync('ssh-keygen', ['-q', '-s', join(dir, 'ca'), '-I', 'ci', '-n', host.host.user, `${file}.pub`]);
+    assert.equal(await sshOutput({ ...host, privateKeyPath: file }, 'echo certified'), 'certified');
+    const error = await failure(login({ file: 'certified' }), 'InvalidInput');
+    assert.match(
+      error.message,
+      /refuses the key ssh-ed25519 .*expected a key that the host lists in the authorized_keys/,
+    );
+    assert.match(
+      error.hint ?? '',
+      /certificates \(…-cert\.pub\) are not supported: the host has to list the key itself/,
+    );
+    admit(file);
+    await login({ file: 'certified' });
+  });
+
   it('refuses an encrypted key with a clear text, in every format', async () => {
     for (const [type, format] of [
       ['ed25519', 'RFC4716'],
@@ -110,10 +132,14 @@ describe('authentication', () => {
     beforeEach(async () => {
       env = { SSH_AUTH_SOCK: join(dir, 'agent.sock') };
       agent = spawn('ssh-agent', ['-D', '-a', env.SSH_AUTH_SOCK], { stdio: 'ignore' });
-      while (!existsSync(env.SSH_AUTH_SOCK)) await sleep(10);
+      // The socket is there a moment before anybody listens on it.
+      while (spawnSync('ssh-add', ['-l'], { env: { ...process.env, ...env } }).status === 2) await sleep(10);
     });
-    afterEach(() => {
+    afterEach(async () => {
+      // It removes the socket at its end, which may not be the next one's.
+      const ended = once(agent, 'exit');
       agent.kill();
+      await ended;
       rmSync(env.SSH_AUTH_SOCK, { force: true });
     });
     const add = (file: string): Buffer => execFileSync('ssh-add', ['-q', file], { env: { ...process.env, ...env } });
@@ -121,6 +147,15 @@ describe('authentication', () => {
     it('finds the right one among several keys', async () => {
       add(makeKey('agent-stranger', '-t', 'ed25519'));
       add(host.privateKeyPath);
+      await login(undefined, env);
+    });
+
+    it('uses a key whose certificate the agent has too, and says of one that only a certificate vouches for that it cannot', async () => {
+      const file = makeKey('agent-certified', '-t', 'ed25519');
+      execFileSync('ssh-keygen', ['-q', '-s', join(dir, 'ca'), '-I', 'ci', '-n', host.host.user, `${file}.pub`]);
+      add(file);
+      assert.match((await failure(login(undefined, env), 'InvalidInput')).hint ?? '', /certificates .* not supported/);
+      admit(file);
       await login(undefined, env);
     });
 
@@ -141,6 +176,7 @@ describe('authentication', () => {
       for (let index = 0; index < 8; index++) add(makeKey(`many-${index}`, '-t', 'ed25519'));
       const error = await failure(login(undefined, env), 'InvalidInput');
       assert.match(error.message, /refuses each of the 8 keys of the ssh-agent/);
+      assert.match(error.hint ?? '', /only some of them be tried \(MaxAuthTries\): set ssh\.privateKey/);
     });
   });
 });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createSshPort } from '../../activities/ssh/node-ssh.ts';
 import type { SshPort } from '../../activities/ssh/port.ts';
 import type { SshConfig } from '../../src/contracts/target.ts';
+import { sshOutput } from '../lab/ssh-client.ts';
 import { fingerprintOf, type SshHost, startSshHost } from '../lab/ssh-host.ts';
 import { failure } from './failure.ts';
 
@@ -23,7 +24,11 @@ describe('the check of the host key', () => {
         .split(' ', 2)
         .join(' ');
     }
-    host = await startSshHost({ config: [`HostKey ${dir}/rsa`, `HostKey ${dir}/ecdsa`] });
+    const sign = ['-q', '-s', join(dir, 'ca'), '-h', '-I', 'web-1', '-n', '127.0.0.1', join(dir, 'ecdsa.pub')];
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(dir, 'ca')]);
+    execFileSync('ssh-keygen', sign);
+    const certificate = `HostCertificate ${dir}/ecdsa-cert.pub`;
+    host = await startSshHost({ config: [`HostKey ${dir}/rsa`, `HostKey ${dir}/ecdsa`, certificate] });
     keys['ed25519'] = readFileSync(join(host.dir, 'host_key.pub'), 'utf8').split(' ', 2).join(' ');
   });
   after(async () => {
@@ -92,6 +97,19 @@ describe('the check of the host key', () => {
     assert.match((await failure(withLines(...lines), 'HostKeyMismatch')).message, /revoked/);
   });
 
+  it('refuses a host certificate that OpenSSH accepts, says that it cannot check those, and accepts the key itself', async () => {
+    const authority = `@cert-authority * ${readFileSync(join(dir, 'ca.pub'), 'utf8').trim()}`;
+    const error = await failure(withLines(authority), 'HostKeyMismatch');
+    const knownHostsPath = join(dir, 'known_hosts');
+    assert.equal(await sshOutput({ ...host, knownHostsPath }, 'echo trusted'), 'trusted');
+    assert.match(
+      error.message,
+      /\.\/known_hosts:1 is a @cert-authority, which is not supported: add the host's own key/,
+    );
+    assert.match(error.hint ?? '', /`dbc trust TARGET`/);
+    await withLines(authority, `${name()} ${keys['ecdsa']}`);
+  });
+
   it('accepts a pinned fingerprint of any of the server’s keys, and remembers which type it was', async () => {
     for (const file of [join(dir, 'rsa'), join(dir, 'ecdsa'), join(host.dir, 'host_key')]) {
       await connect({ hostKeys: [fingerprintOf(file)] });
@@ -119,5 +137,15 @@ describe('the check of the host key', () => {
     await connect({ knownHosts: host.knownHostsPath });
     await host.restart({ newHostKey: true });
     await failure(connect({ knownHosts: host.knownHostsPath }), 'HostKeyMismatch');
+  });
+
+  it('accepts either of two keys of a type, so that a host may change its key while known_hosts has the old and the new', async () => {
+    const before = keys['ed25519'];
+    await host.restart({ newHostKey: true });
+    const after = readFileSync(`${host.dir}/host_key.pub`, 'utf8').split(' ', 2).join(' ');
+    assert.notEqual(after, before);
+    await withLines(`${name()} ${before}`, `${name()} ${after}`);
+    await host.restart({ newHostKey: true });
+    await failure(withLines(`${name()} ${before}`, `${name()} ${after}`), 'HostKeyMismatch');
   });
 });
