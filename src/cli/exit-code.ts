@@ -1,5 +1,6 @@
-import type { DeployView, Phase } from '../contracts/deploy.ts';
+import type { DeployView } from '../contracts/deploy.ts';
 import { ErrorType, ExitCode, type Problem } from '../contracts/errors.ts';
+import { untouched } from '../domain/deploy-words.ts';
 
 /** What a failure's type means when no host was changed. */
 export function exitCodeOfType(type: Problem['type']): ExitCode {
@@ -34,6 +35,3 @@ export function exitCodeOf({ outcome, failure, phase }: Pick<DeployView, 'outcom
       return untouched(phase) ? ExitCode.failed : ExitCode.needsOperator;
   }
 }
-
-/** Whether a deploy that was ended in this phase, and so could put nothing back, had changed nothing either. */
-export const untouched = (phase: Phase): boolean => phase === 'loading' || phase === 'inspect' || phase === 'fetch';

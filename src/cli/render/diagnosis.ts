@@ -1,15 +1,6 @@
-import type { Diagnosis, Evidence, FailureMode } from '../../contracts/diagnosis.ts';
+import type { Diagnosis, Evidence } from '../../contracts/diagnosis.ts';
+import { modeInWords } from '../../domain/deploy-words.ts';
 import type { Colors } from '../terminal.ts';
-
-/** The playbook's own headings. */
-const modeInWords: Record<FailureMode, string> = {
-  'health-check-fails': 'Health check fails',
-  'services-wont-start': "Services won't start",
-  'git-state-mismatch': 'Git state mismatch',
-  'database-connection': 'Database connection error',
-  'port-conflict': 'Port conflict',
-  unknown: 'Unknown',
-};
 
 /** In one line: `Port conflict (backend-aws): backend-aws cannot have port 8002: …`. */
 export const diagnosisLine = ({ mode, service, finding }: Diagnosis): string =>

@@ -1,9 +1,9 @@
-import type { ChangeKind, DeployView, HostView } from '../../contracts/deploy.ts';
+import type { DeployView, HostView } from '../../contracts/deploy.ts';
+import { fateOfChanges, headline, legText, runsNow, type Tone, untouched } from '../../domain/deploy-words.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import { subjectOf } from '../../domain/env-change.ts';
 import { manualChangeLines } from '../../domain/manual-changes.ts';
 import { shortSha } from '../../domain/sha.ts';
-import { untouched } from '../exit-code.ts';
 import { failureLines } from '../failure.ts';
 import type { Colors } from '../terminal.ts';
 import { diagnosisLine, diagnosisLines } from './diagnosis.ts';
@@ -20,11 +20,11 @@ export function summary(view: DeployView, c: Colors, link?: string): string[] {
     rule,
     `   Target: ${target}${took}`,
     ...(view.env ? [`   ${view.kind === 'env' ? 'Variables' : 'Services'}: ${subjectOf(view.env)}`] : []),
-    ...legLines(view),
+    ...(view.legs ?? []).map((leg) => `   ${legText(leg)}`),
     ...(commit && !view.legs ? [`   Commit: ${shortSha(commit)} (${commit})`] : []),
     // What was refused before it was resolved.
     ...(!commit && requested ? [`   Commit: ${requested}, as it was asked for`] : []),
-    ...view.hosts.map((host) => `   ${host.host}: ${runsNow(host, c)}`),
+    ...view.hosts.map((host) => `   ${host.host}: ${runsNowIn(host, c)}`),
     ...(abort ? [`   Abort by ${abort.by}: ${abort.reason}${abort.accepted ? '' : ' (it came too late)'}`] : []),
     ...(failure ? failed(failure, c) : []),
     ...view.hosts.flatMap((host) => why(host, view, c)),
@@ -36,56 +36,16 @@ export function summary(view: DeployView, c: Colors, link?: string): string[] {
   ];
 }
 
-const names: Record<ChangeKind, string> = {
-  deploy: 'Deployment',
-  rollback: 'Rollback',
-  drill: 'Drill',
-  env: 'Change of the environment',
-  restart: 'Restart',
-};
+const paints: Record<Tone, 'green' | 'red' | 'yellow'> = { good: 'green', bad: 'red', stopped: 'yellow' };
 
 function banner(view: DeployView, c: Colors): string {
-  const name = names[view.kind];
-  const touched = view.hosts.some(({ steps }) => steps.some(({ step }) => step === 'restore'));
-  const unchanged = 'no host was changed';
-  const restored = touched ? 'every host is back on what it ran before, verified' : unchanged;
-  switch (view.outcome) {
-    case 'succeeded':
-      return view.noop ? c.green('✓ Nothing had to change') : c.green(`✓ ${name} completed successfully!`);
-    case 'not-applied':
-      return c.red(`✗ ${name} failed; ${unchanged}`);
-    case 'rolled-back':
-      return c.red(`✗ ${name} failed; ${restored}`);
-    case 'aborted':
-      return c.yellow(`⊘ ${name} aborted; ${restored}`);
-    case 'superseded':
-      return c.red(`✗ ${name} superseded: somebody else took a host over`);
-    case 'needs-operator':
-      return c.red(`✗ ${name} needs an operator: at least one host could not be put in order`);
-    case undefined:
-      return untouched(view.phase)
-        ? c.red(`✗ ${name} was ended from outside before it began; ${unchanged}`)
-        : c.red(`✗ ${name} was ended from outside in mid-work: nothing could be put back`);
-  }
+  const { tone, text } = headline(view);
+  return c[paints[tone]](text);
 }
 
-function runsNow({ before, now, verified }: HostView, c: Colors): string {
-  const was = before && before !== now ? ` (was ${shortSha(before)})` : '';
-  if (now === undefined) return c.red(`not known what it runs${was}`);
-  return `runs ${shortSha(now)}${verified ? `, ${c.green('verified')}` : ''}${was}`;
-}
-
-/** What a drill is for: how long each way takes. */
-function legLines({ legs = [] }: DeployView): string[] {
-  return legs.map(({ leg, commit, startedAt, finishedAt }) => {
-    const took =
-      startedAt && finishedAt
-        ? `verified after ${formatDuration(Date.parse(finishedAt) - Date.parse(startedAt))}`
-        : startedAt
-          ? 'not reached'
-          : 'not begun';
-    return `   ${leg === 'back' ? 'Back to' : 'Forward to'} ${shortSha(commit)} (${commit}): ${took}`;
-  });
+function runsNowIn(host: HostView, c: Colors): string {
+  const text = runsNow(host);
+  return host.now === undefined ? c.red(text) : text.replace('verified', c.green('verified'));
 }
 
 /** What to add about a deploy that was ended from outside. */
@@ -112,13 +72,11 @@ function why({ host, diagnosis }: HostView, { outcome, hosts }: DeployView, c: C
 }
 
 /** What people had left on the host, and where it is. */
-function kept(view: HostView, { outcome }: DeployView): string[] {
-  const { host, manualChanges, savedRef, untracked, steps } = view;
-  const back = steps.some(({ step, state }) => step === 'restore' && state === 'done');
-  const fate = back ? 'put back' : outcome === 'succeeded' ? 'replaced by the new release' : 'kept';
+function kept(view: HostView, deploy: DeployView): string[] {
+  const { host, manualChanges, savedRef, untracked } = view;
   const saved = savedRef ? `; saved as ${savedRef} in the host's repository` : '';
   return [
-    ...(manualChanges.length > 0 ? [`   Manual changes on ${host}, ${fate}${saved}:`] : []),
+    ...(manualChanges.length > 0 ? [`   Manual changes on ${host}, ${fateOfChanges(view, deploy)}${saved}:`] : []),
     ...manualChangeLines(view).map((line) => `      ${line}`),
     ...(untracked.length > 0 ? [`   Untracked files on ${host}, left alone: ${few(untracked)}`] : []),
   ];
