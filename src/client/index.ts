@@ -6,6 +6,7 @@ import type { AbortMessage } from '../contracts/temporal.ts';
 import { targetName } from '../domain/names.ts';
 import { type AbortAnswer, abortDeploy } from './abort.ts';
 import { type Poller, pollers } from './answer.ts';
+import { type DeployRecord, deployRecord } from './deploy-record.ts';
 import { type ListedDeploy, listDeploys } from './deploys.ts';
 import { type FollowOptions, follow, type Moment, resultOf } from './follow.ts';
 import { type AskOptions, askHosts } from './inspect.ts';
@@ -16,7 +17,18 @@ import { type SetupState, serverVersion, setup, setupState } from './setup.ts';
 import { type StartOptions, startDeploy, startEnvChange, startRestart } from './start.ts';
 
 export { NoDeploy, SetupMissing, TargetBusy, TemporalUnavailable } from './errors.ts';
-export type { AbortAnswer, ConnectOptions, DeployRef, End, ListedDeploy, Moment, Poller, ScheduleChanges, Status };
+export type {
+  AbortAnswer,
+  ConnectOptions,
+  DeployRecord,
+  DeployRef,
+  End,
+  ListedDeploy,
+  Moment,
+  Poller,
+  ScheduleChanges,
+  Status,
+};
 
 /** @throws TemporalUnavailable when the server cannot be reached, after 6 s by default */
 export const connect = async (options: ConnectOptions = {}): Promise<DeployClient> =>
@@ -61,6 +73,11 @@ export class DeployClient {
   /** The target's running deploy, else its last one; undefined when Temporal knows none. */
   progress(target: string, runId?: string): Promise<Status | undefined> {
     return statusOf(this.#server, targetName(target), runId);
+  }
+
+  /** All that Temporal knows of one deploy, as a report tells it; without an ID of the running one, else of the last. */
+  record(target: string, id?: string): Promise<DeployRecord | undefined> {
+    return deployRecord(this.#server, targetName(target), id);
   }
 
   follow(deploy: DeployRef, options?: FollowOptions): AsyncGenerator<Moment, End | undefined> {

@@ -16,6 +16,7 @@ import type {
   StepName,
 } from '../contracts/deploy.ts';
 import { deployWorkflowId, progressQuery, searchAttributes, WorkflowType } from '../contracts/temporal.ts';
+import { stepOfActivity } from '../domain/activity-step.ts';
 import { firstEvents } from './first-events.ts';
 import { ask, decodePayload, type Server } from './server.ts';
 
@@ -175,7 +176,7 @@ export async function runningSteps(
 ): Promise<RunningStep[]> {
   const lines = (raw.pendingActivities ?? []).map(
     async ({ activityType, state, heartbeatDetails, attempt, lastFailure }) => {
-      const step = stepOf(activityType?.name ?? '');
+      const step = stepOfActivity(activityType?.name ?? '');
       const payload = heartbeatDetails?.payloads?.[0];
       const beat = payload ? await decodePayload<JobHeartbeat>(server, payload) : undefined;
       const again = (attempt ?? 1) > 1 && `attempt ${attempt}${lastFailure?.message ? `: ${lastFailure.message}` : ''}`;
@@ -188,25 +189,3 @@ export async function runningSteps(
 
 /** PENDING_ACTIVITY_STATE_SCHEDULED: no worker has it at the moment. */
 const scheduled = 1;
-
-const forward = new Set(['inspect', 'fetch', 'reset', 'build', 'start', 'verify', 'recover', 'bake', 'record']);
-/** Activities that are called otherwise than the step that they are. */
-const partOf: Record<string, StepName> = {
-  diagnose: 'recover',
-  changeEnv: 'change',
-  restartServices: 'restart',
-  verifyChange: 'verify',
-};
-const compensating = new Set([
-  'restoreEnv',
-  'retakeLease',
-  'restoreCheckout',
-  'restoreImages',
-  'restoreServices',
-  'verifyRestored',
-]);
-
-function stepOf(activity: string): StepName | undefined {
-  if (compensating.has(activity)) return 'restore';
-  return partOf[activity] ?? (forward.has(activity) ? (activity as StepName) : undefined);
-}

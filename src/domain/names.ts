@@ -26,6 +26,7 @@ export const nameRules = {
   alias: rule('a host alias', 'a-z, 0-9 and -, not starting with -, at most 63', /^[a-z0-9][a-z0-9-]{0,62}$/),
   fullSha: rule('a full commit SHA', '40 or 64 hexadecimal digits', /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/i),
   commit: rule('a commit', '4 to 40 hexadecimal digits, or 64', /^(?:[0-9a-f]{4,40}|[0-9a-f]{64})$/i),
+  deployId: rule('the ID of a deploy', 'at least 4 of its hexadecimal digits and -', /^[0-9a-f-]{4,36}$/),
   branch: { what: 'a branch', expected: 'a name that git check-ref-format accepts', fits: isBranch },
   remote: rule('a git remote', 'a name such as origin', /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/),
   service: rule('a service', 'letters, digits, . _ and -, not starting with -', /^[a-zA-Z0-9._][a-zA-Z0-9._-]*$/),
