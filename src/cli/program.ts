@@ -121,6 +121,25 @@ export function createProgram(done: (code: ExitCode) => void): CommandUnknownOpt
       ),
   );
   dbc.addCommand(
+    talking('report', 'a deploy as a document: what was done when, what failed and why, what proves what runs')
+      .argument('<target>')
+      .argument(
+        '[id]',
+        'of the deploy or its run, or the beginning of one (default: the running deploy, else the last)',
+      )
+      .addOption(
+        new Option('--format <format>', 'default: as the output file is called, else markdown').choices([
+          'markdown',
+          'json',
+          'html',
+        ] as const),
+      )
+      .option('--output <file>', 'write it there (default: print it)')
+      .action((target, id, flags) =>
+        on(flags, async (terminal) => (await import('./commands/report.ts')).report(terminal, target, id, flags)),
+      ),
+  );
+  dbc.addCommand(
     asking('releases', 'what ran healthily on the hosts of a target')
       .argument('<target>')
       .argument('[sha]', 'one of them in full')

@@ -1,6 +1,6 @@
 /** `dbc` as people and CI use it: processes, exit codes, streams, signals; a real host, a real Temporal. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
@@ -174,8 +174,16 @@ describe('dbc, with a real host and a real Temporal', () => {
     // The brackets keep the pattern from finding the shell that looks for it.
     const jobs = () => sshOutput(host, `pgrep -f '${host.home}.*/[j]obs/.*/command' || true`);
     await until(async () => (await jobs()) !== '', { timeoutMs: 20_000 });
+    assert.match(
+      (await dbc('report', 'production')).stdout,
+      /^## ▸ Deployment is running: build\n[\s\S]*\| ▸ \| `build`/,
+    );
     await client.workflow.getHandle('deploy/production').terminate('a test');
     assert.equal((await deploy.done).code, 3);
+    // The worker still knows what the deploy held in its last moment.
+    const { closedAs, view, timeline } = JSON.parse((await dbc('report', 'production', '--json')).stdout);
+    const build = timeline.lanes.at(-1).rows.find(({ step }: { step?: string }) => step === 'build');
+    assert.deepEqual([closedAs, view.hosts[0].host, build.bars[0].end], ['terminated', 'web-1', 'cut-off']);
     const { stdout } = await dbc('doctor', 'production');
     assert.match(stdout, /died holding the lease; the lease is free now/);
     assert.match(stdout, /ended the remote command \S+\.build\.0/);
@@ -286,5 +294,20 @@ describe('dbc, with a real host and a real Temporal', () => {
     const { code } = await dbc('deploy', 'production', '--commit', commits.first, '--if-busy', 'abort', '--quiet');
     assert.equal(code, 0);
     assert.equal(await head(), commits.first);
+  });
+
+  it('writes a report of the last deploy, and of another by the beginning of its ID, as dbc status shows it', async () => {
+    const last = await dbc('report', 'production');
+    assert.equal(last.code, 0, last.stderr);
+    assert.match(last.stdout, new RegExp(`^## ✓ Deployment completed[\\s\\S]*Commit \`${commits.first}\`, proved by`));
+    const [, id = ''] = /aborted .* (\S+-\S+) /.exec((await dbc('status', 'production')).stdout) ?? [];
+    const file = join(dir, 'report.html');
+    const aborted = await dbc('report', 'production', id, '--output', file);
+    assert.deepEqual([aborted.code, aborted.stdout], [0, ''], aborted.stderr);
+    assert.match(readFileSync(file, 'utf8'), new RegExp(`<h1 class="stopped">⊘ Deployment aborted[\\s\\S]*${id}`));
+    const several = await dbc('report', 'production', id.slice(0, 4));
+    assert.deepEqual([several.code, /the beginning of one deploy's ID, found that of/.test(several.stderr)], [2, true]);
+    const none = await dbc('report', 'production', 'ffff');
+    assert.deepEqual([none.code, /no deploy of production whose ID begins with ffff/.test(none.stderr)], [2, true]);
   });
 });

@@ -37,6 +37,7 @@ describe('dbc', () => {
     ],
     ['a health address for --dev', ['serve', '--dev', '--health-address', '[::1]:8234'], /cannot be used with/],
     ['a config file that is not there', ['config', '--config', '/no/such/file'], /expected a config file at/],
+    ['a format that no report has', ['report', 'p', '--format', 'pdf'], /Allowed choices are markdown, json, html/],
     ['no command at all', [], /Usage: dbc/],
   ];
   for (const [what, args, says] of refused) {

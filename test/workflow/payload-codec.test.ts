@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { Context } from '@temporalio/activity';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { type NativeConnection, Worker } from '@temporalio/worker';
+import { deployRecord } from '../../src/client/deploy-record.ts';
 import { resultOf } from '../../src/client/follow.ts';
 import { queryView, statusOf } from '../../src/client/progress.ts';
 import { closeServer, connectServer, type Server } from '../../src/client/server.ts';
@@ -11,7 +12,9 @@ import { startDeploy, startEnvChange } from '../../src/client/start.ts';
 import { encryptionCodec } from '../../src/codec/encryption-codec.ts';
 import { payloadKeys } from '../../src/codec/payload-keys.ts';
 import type { ChangeEnvRequest } from '../../src/contracts/change-env.ts';
+import type { DeployView } from '../../src/contracts/deploy.ts';
 import { taskQueue } from '../../src/contracts/temporal.ts';
+import { timeline } from '../../src/domain/report/timeline.ts';
 import { connectNative, quietRuntime } from '../../worker/runtime.ts';
 import { startTemporal, type TemporalServer } from '../lab/temporal.ts';
 import { until } from '../lab/until.ts';
@@ -92,7 +95,7 @@ describe('with a payload key', function () {
     });
   });
 
-  it('the view and what a step is at are read through it', async () => {
+  it('the view, what a step is at, and what a report tells are read through it', async () => {
     const { model, request } = modelled();
     let done = false;
     model.on('inspect', async () => {
@@ -112,6 +115,15 @@ describe('with a payload key', function () {
     });
     const closed = await statusOf(server, request.target);
     assert.deepEqual([closed?.from, closed?.view.requested], ['report', 'abcd1234']);
+    const work = (await deployRecord(server, request.target))?.work ?? [];
+    const [, inspected] = timeline(closed?.view as DeployView, work, '').lanes.map(({ host, rows }) => ({
+      host,
+      ...rows[0],
+    }));
+    assert.deepEqual(
+      [inspected?.host, inspected?.step, inspected?.bars?.[0]?.summary],
+      ['web-1', 'inspect', 'web-1: lease, checks, snapshot'],
+    );
   });
 
   it('a client without it is told which key it lacks', async () => {

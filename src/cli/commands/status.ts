@@ -50,14 +50,22 @@ async function oneTarget(terminal: Terminal, session: Session, target: string): 
   return ExitCode.succeeded;
 }
 
+/** In an ID that tells the time, the millisecond: it is enough to name a deploy of a target. */
+const shortDeploy = (id: string): string => id.slice(0, 13);
+
 export function statusLines(found: Status, c: Colors, now: number, link?: string): string[] {
   const { view, open, closedAs, from } = found;
   if (!open) {
-    return [...summary(view, c, link), ...(closedAs ? unreportedLines(view, closedAs) : [])];
+    return [
+      ...summary(view, c, link),
+      `   Deploy: ${view.deploy}`,
+      ...(closedAs ? unreportedLines(view, closedAs) : []),
+    ];
   }
   const frame = { columns: 200, rows: 10_000, now, colors: c };
   return [
     ...liveLines(found, frame),
+    `  deploy: ${view.deploy}`,
     ...(view.reason ? [`  reason: ${view.reason}`] : []),
     ...(from === 'server' ? [`  ${c.yellow('No worker answers')}, so this is only what Temporal itself knows.`] : []),
     ...(link ? [`  ${link}`] : []),
@@ -79,8 +87,9 @@ function deployTable(deploys: readonly ListedDeploy[], c: Colors): string[] {
     view.commit ? shortSha(view.commit) : '',
     open ? `running: ${view.phase}` : (view.outcome ?? closed.toLowerCase()),
     minute(view.startedAt),
+    shortDeploy(view.deploy),
     view.actor,
   ]);
-  const heading = ['TARGET', 'KIND', 'COMMIT', 'STATE', 'STARTED (UTC)', 'BY'];
+  const heading = ['TARGET', 'KIND', 'COMMIT', 'STATE', 'STARTED (UTC)', 'DEPLOY', 'BY'];
   return table([heading, ...rows], (cell, _column, row) => (row === 0 ? c.bold(cell) : cell));
 }
