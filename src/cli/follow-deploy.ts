@@ -8,7 +8,7 @@ import type { Interruption, OnInterrupt } from './interruption.ts';
 import { type Presenter, presenterFor } from './presenter.ts';
 import { summary, unreportedLines } from './render/summary.ts';
 import type { Session } from './session.ts';
-import { colorless, type Terminal } from './terminal.ts';
+import type { Terminal } from './terminal.ts';
 
 /** Follows a deploy to its end, shows it, and says what it came to. */
 export async function followDeploy(
@@ -85,6 +85,17 @@ interface Known {
   last?: Pick<Moment, 'view'> | undefined;
 }
 
+/** What GitHub shows beside the step. The deploy is what it is, also where its history cannot be read any more. */
+async function documentOf(session: Session, { target, runId }: DeployRef): Promise<string> {
+  const { reportOn } = await import('./commands/report.ts');
+  const { markdownReport } = await import('../domain/report/markdown.ts');
+  try {
+    return markdownReport(await reportOn(session, target, runId));
+  } catch (error) {
+    return `The report cannot be made: ${(error as Error).message}`;
+  }
+}
+
 /** Says how a deploy ended. */
 export async function conclude(
   terminal: Terminal,
@@ -111,6 +122,9 @@ export async function conclude(
     terminal.print(...summary(view, terminal.colors, link));
     if (!end.report) terminal.print(...unreportedLines(view, `${end.closedAs}: ${end.message}`));
   }
-  terminal.actions?.ended(view, closed.message, summary(view, colorless, link));
+  if (terminal.actions) {
+    terminal.actions.ended(view, closed.message);
+    terminal.actions.summarize(await documentOf(session, deploy));
+  }
   return exitCode;
 }

@@ -40,11 +40,11 @@ export class GithubActions {
   }
 
   /**
-   * Annotations, outputs and the summary of a deploy that has ended.
+   * Annotations and outputs of a deploy that has ended.
    *
    * @param unreported how it was closed, where it left no report
    */
-  ended(view: DeployView, unreported: string | undefined, lines: readonly string[]): void {
+  ended(view: DeployView, unreported: string | undefined): void {
     const { target, kind, outcome, failure, abort, warnings, hosts } = view;
     if (failure && outcome !== 'succeeded') {
       const { step, host } = failure;
@@ -56,7 +56,11 @@ export class GithubActions {
     for (const text of all) this.annotate('warning', `${kind} of ${target}`, text);
     const before = new Set(hosts.flatMap((host) => host.before ?? []));
     this.#outputs({ outcome: outcome ?? '', commit: view.commit ?? '', previous: [...before].join(',') });
-    this.#append('GITHUB_STEP_SUMMARY', `${fenced(lines)}\n\n`);
+  }
+
+  /** What stands beside the step, in Markdown. */
+  summarize(markdown: string): void {
+    this.#append('GITHUB_STEP_SUMMARY', `${markdown}\n`);
   }
 
   #outputs(outputs: Record<string, string>): void {
@@ -83,14 +87,6 @@ export class GithubActions {
 /** A line that the runner would take for a command, made one that it does not: hosts and git say what they like. */
 export const inert = (line: string): string =>
   line.replace(/^(\s*):(?=:)/, `$1:${wordJoiner}`).replaceAll('##[', `#${wordJoiner}#[`);
-
-/** As it is, whatever stands in it: no Markdown, no HTML. */
-function fenced(lines: readonly string[]): string {
-  const text = lines.join('\n');
-  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length));
-  const fence = '`'.repeat(longest + 1);
-  return [fence, text, fence].join('\n');
-}
 
 /** Takes no room, and nothing is broken at it. */
 const wordJoiner = '\u2060';

@@ -3,8 +3,6 @@ import { GithubActions, inert } from './github-actions.ts';
 
 export type Colors = ReturnType<typeof pc.createColors>;
 
-export const colorless: Colors = pc.createColors(false);
-
 export interface OutputFlags {
   json?: boolean | undefined;
   quiet?: boolean | undefined;

@@ -147,7 +147,7 @@ describe('the GitHub action', function () {
     assert.equal(code, 0, log);
     assert.equal(await head(), sha);
     assert.deepEqual(outputs, { outcome: 'succeeded', commit: sha, previous: before });
-    assert.match(summary, new RegExp(`Deployment completed successfully[^]*Commit: ${sha.slice(0, 7)}`));
+    assert.match(summary, new RegExp(`Deployment completed successfully[^]*${sha.slice(0, 7)}[^]*verified`));
     const groups = [...log.matchAll(/^::group::(.*)$/gm)].map(([, title]) => title?.split(': ')[1]);
     assert.deepEqual(groups, ['inspect', 'fetch', 'reset', 'build', 'start', 'verify', 'record']);
     assert.equal([...log.matchAll(/^::endgroup::$/gm)].length, groups.length);

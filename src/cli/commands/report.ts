@@ -8,7 +8,7 @@ import { pageReport } from '../../domain/report/page.ts';
 import { makeReport, type Report } from '../../domain/report/report.ts';
 import { cleaned } from '../clean.ts';
 import type { TemporalFlags } from '../flags.ts';
-import { withSession } from '../session.ts';
+import { type Session, withSession } from '../session.ts';
 import type { Terminal } from '../terminal.ts';
 
 type Format = 'markdown' | 'json' | 'html';
@@ -33,24 +33,30 @@ export function report(
 ): Promise<ExitCode> {
   const { output } = flags;
   return withSession(terminal, flags, async (session) => {
-    const found = await session.client.record(target, id);
-    if (!found) throw new NoDeploy(`Temporal knows no deploy of ${target}.`, { unknown: true });
-    const { ref, view, open, closedAs, work } = found;
-    // The private server is gone in a moment, and its UI with it.
-    const link = session.embedded ? undefined : session.link(ref);
-    const made = makeReport({
-      ...{ workflowId: ref.workflowId, runId: ref.runId, view, open, work, madeAt: new Date().toISOString() },
-      ...(link ? { link } : {}),
-      ...(closedAs ? { closedAs } : {}),
-    });
-    const text = written[formatOf(flags)](cleaned(made));
+    const made = await reportOn(session, target, id);
+    const text = written[formatOf(flags)](made);
     if (output === undefined) terminal.print(text.trimEnd());
     else {
       write(output, text);
-      terminal.note(`The report of ${view.deploy} is in ${output}.`);
+      terminal.note(`The report of ${made.view.deploy} is in ${output}.`);
     }
     return ExitCode.succeeded;
   });
+}
+
+/** Of the deploy with this ID or run ID, of the last one without; from Temporal's history. */
+export async function reportOn(session: Session, target: string, id?: string): Promise<Report> {
+  const found = await session.client.record(target, id);
+  if (!found) throw new NoDeploy(`Temporal knows no deploy of ${target}.`, { unknown: true });
+  const { ref, view, open, closedAs, work } = found;
+  // The private server is gone in a moment, and its UI with it.
+  const link = session.embedded ? undefined : session.link(ref);
+  const made = makeReport({
+    ...{ workflowId: ref.workflowId, runId: ref.runId, view, open, work, madeAt: new Date().toISOString() },
+    ...(link ? { link } : {}),
+    ...(closedAs ? { closedAs } : {}),
+  });
+  return cleaned(made);
 }
 
 const formatOfExtension: Record<string, Format> = { '.html': 'html', '.htm': 'html', '.json': 'json' };
