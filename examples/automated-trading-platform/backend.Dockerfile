@@ -4,6 +4,7 @@ FROM node:20-slim
 ENV SERVICE=backend READY_FILE=/tmp/ready
 WORKDIR /app
 COPY --chown=node . .
+# Of all three services: it is one set of sources, and no other image need check it again.
 RUN node --no-warnings --experimental-vm-modules src/build.mjs
 USER node
 CMD ["node", "src/backend.mjs"]

@@ -3,7 +3,6 @@ FROM node:20-slim
 ENV SERVICE=frontend READY_FILE=/tmp/ready
 WORKDIR /app
 COPY --chown=node . .
-RUN node --no-warnings --experimental-vm-modules src/build.mjs
 USER node
 CMD ["node", "src/frontend.mjs"]
 ARG GIT_COMMIT=unknown

@@ -3,7 +3,6 @@ FROM node:20-slim
 ENV SERVICE=market-updater READY_FILE=/tmp/ready
 WORKDIR /app
 COPY --chown=node . .
-RUN node --no-warnings --experimental-vm-modules src/build.mjs
 USER node
 CMD ["node", "src/market-updater.mjs"]
 ARG GIT_COMMIT=unknown
