@@ -1,7 +1,7 @@
 """terminal.py STEPS COMMAND...: runs a command on a terminal of its own and types into it.
 
 STEPS is a JSON list of [PROMPT, KEYS]: once the terminal shows PROMPT, after what it showed before the last keys, the KEYS
-are typed. Prints as JSON the command's exit status, all that the terminal showed, and whether it was left as it was.
+are typed. A step may take 90 s, for a machine that has much else to do. Prints as JSON the command's exit status, all that the terminal showed, and whether it was left as it was.
 """
 
 import fcntl, json, os, pty, re, select, subprocess, sys, termios, time
@@ -18,7 +18,7 @@ process = subprocess.Popen(
     preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
 )
 screen, seen, ended = b"", 0, False
-deadline = time.monotonic() + 60
+deadline = time.monotonic() + 90
 while True:
     if select.select([ours], [], [], 0.05)[0]:
         screen += os.read(ours, 65536)
@@ -29,6 +29,7 @@ while True:
     if steps and steps[0][0].encode() in shown:
         seen = len(screen)
         os.write(ours, steps.pop(0)[1].encode())
+        deadline = time.monotonic() + 90
     if time.monotonic() > deadline:
         process.kill()
         sys.exit(f"expected {steps[:1]} on the terminal, found {screen[seen:]!r}")

@@ -82,7 +82,7 @@ describe('the completion', () => {
     ['fish', ['fish', '--no-config', '-i'], 'fish'],
   ] as const) {
     describe(`in ${shell}`, function () {
-      this.timeout(120_000);
+      this.timeout(300_000);
       if (needed) needs(needed);
       it('completes commands, targets, flags, values and files, and runs nothing of what is typed', async () => {
         const steps: [prompt: string, keys: string][] = [
