@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { connect } from '../../src/client/index.ts';
 import { atExit } from './cleanup.ts';
 import { clusterPrograms, postgresPrograms } from './cluster-binaries.ts';
-import { type Daemon, startDaemon, whyEnded } from './daemon.ts';
+import { type Daemon, restartable, startDaemon, whyEnded } from './daemon.ts';
 import { freePort, untilListening } from './ports.ts';
 import { isAlive } from './processes.ts';
 import { readComposeFile, scriptOf } from './production-compose.ts';
@@ -64,11 +64,7 @@ export async function startCluster({ namespace }: { namespace: string }): Promis
     );
     return daemon;
   };
-  let server = await boot();
-  const kill9 = async (): Promise<void> => {
-    server.kill('SIGKILL');
-    await until(() => !isAlive(server.pid));
-  };
+  const server = await restartable(boot);
 
   const place = { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace };
   await job('namespace', { ...place, RETENTION: '1d', HOME: dir });
@@ -79,16 +75,13 @@ export async function startCluster({ namespace }: { namespace: string }): Promis
     namespace,
     env: place,
     get pid() {
-      return server.pid;
+      return server.pid();
     },
-    kill9,
-    async restart() {
-      await kill9();
-      server = await boot();
-    },
+    kill9: server.kill9,
+    restart: server.restart,
     async stop() {
       forget();
-      await kill9();
+      await server.kill9();
       database.daemon.kill('SIGKILL');
       await until(() => !isAlive(database.daemon.pid));
       rmSync(dir, { recursive: true, force: true });

@@ -1,6 +1,8 @@
 /** A server that the lab starts, and that must not outlive it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { isAlive } from './processes.ts';
+import { until } from './until.ts';
 
 export type Daemon = ChildProcess & { pid: number };
 
@@ -18,6 +20,25 @@ export function startDaemon(program: string, args: readonly string[], log: strin
   closeSync(output);
   child.unref();
   return child as Daemon;
+}
+
+/** A server that can be killed, and started again as it was. */
+export async function restartable(boot: () => Promise<Daemon>) {
+  let daemon = await boot();
+  const kill9 = async (): Promise<void> => {
+    daemon.kill('SIGKILL');
+    await until(() => !isAlive(daemon.pid));
+  };
+  return {
+    pid: () => daemon.pid,
+    /** Waits for nothing, for the end of this process. */
+    killNow: () => daemon.kill('SIGKILL'),
+    kill9,
+    async restart(): Promise<void> {
+      await kill9();
+      daemon = await boot();
+    },
+  };
 }
 
 /** For {@link import('./ports.ts').untilListening}: why it will never listen. */

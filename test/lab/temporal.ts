@@ -8,9 +8,8 @@ import { searchAttributes } from '../../src/contracts/temporal.ts';
 import { eagerSteps } from '../../src/embedded/dev-server.ts';
 import { findTemporal } from '../../src/embedded/temporal-binary.ts';
 import { atExit } from './cleanup.ts';
-import { type Daemon, startDaemon, whyEnded } from './daemon.ts';
+import { type Daemon, restartable, startDaemon, whyEnded } from './daemon.ts';
 import { freePort, untilListening } from './ports.ts';
-import { isAlive } from './processes.ts';
 import { findTestServer } from './test-server.ts';
 import { until } from './until.ts';
 
@@ -56,9 +55,9 @@ export async function startTemporal(options: TemporalOptions = {}): Promise<Temp
     ...(eager ? eagerSteps : []),
     ...['--log-level', 'error'],
   ];
-  let server = await boot();
+  const server = await restartable(boot);
   const forget = atExit(() => {
-    server.kill('SIGKILL');
+    server.killNow();
     rmSync(dir, { recursive: true, force: true });
   });
 
@@ -87,27 +86,19 @@ export async function startTemporal(options: TemporalOptions = {}): Promise<Temp
     }
   }
 
-  async function kill9(): Promise<void> {
-    server.kill('SIGKILL');
-    await until(() => !isAlive(server.pid));
-  }
-
   return {
     address,
     namespace,
     ...(ui ? { uiUrl: `http://127.0.0.1:${uiPort}` } : {}),
     env: { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace },
     get pid() {
-      return server.pid;
+      return server.pid();
     },
-    kill9,
-    async restart() {
-      await kill9();
-      server = await boot();
-    },
+    kill9: server.kill9,
+    restart: server.restart,
     async stop() {
       forget();
-      await kill9();
+      await server.kill9();
       rmSync(dir, { recursive: true, force: true });
     },
     log: () => readFileSync(logFile, 'utf8'),
