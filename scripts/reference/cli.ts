@@ -4,6 +4,7 @@ import type { Argument, CommandUnknownOpts, Option } from '@commander-js/extra-t
 import { Help } from '@commander-js/extra-typings';
 import { commonOptions, exitCodes } from '../../src/cli/help.ts';
 import { pathOf } from '../../src/cli/program.ts';
+import { cell } from './config.ts';
 
 export function cliReference(program: CommandUnknownOpts): string {
   const commands = leaves(program);
@@ -91,4 +92,3 @@ const anchor = (title: string): string =>
     .toLowerCase()
     .replace(/[^\w\s-]/g, '')
     .replaceAll(' ', '-');
-const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');

@@ -131,4 +131,4 @@ function defaultOf({ default: value }: Schema): string {
 
 const sentence = (text: string): string => (text === '' || /[.;]$/.test(text) ? text : `${text}.`);
 /** A bar would end the cell. */
-const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
+export const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
