@@ -10,8 +10,8 @@ import { type Ahead, restoreAhead, stepsAhead } from './plan-steps.ts';
 import { lineOf } from './preflight/preflight.ts';
 import { freshClone } from './push/clone.ts';
 import type { AskRun } from './run.ts';
-import { describeHolder, leaseState } from './ssh/lease.ts';
-import { parseStateFiles } from './state-files.ts';
+import { describeHolder } from './ssh/lease.ts';
+import { withRecords } from './with-records.ts';
 
 /** How long the remote may take to say what the branch's tip is. Seconds. */
 const patience = 30;
@@ -68,19 +68,23 @@ async function foresee({ program, baseDir, env }: Deps, task: HostTask, commit: 
   // A push brings what the worker's clone has.
   const pushed = commit === undefined && repository.source === 'push';
   const script = known || pushed ? ':\n' : foreseeScript(repository, commit);
-  const answer = await program.call(task, {
-    operation: 'overview',
-    args: [],
-    then: [['lease'], ['read', patience, script]],
-    timeoutMs: (patience + 10) * 1000,
-    signal: run.signal,
-  });
+  const {
+    answer,
+    records,
+    lease: { holder },
+  } = await withRecords(program, task, (send) =>
+    send({
+      operation: 'read',
+      args: [patience, script],
+      timeoutMs: (patience + 10) * 1000,
+      signal: run.signal,
+    }),
+  );
   const tip = pushed ? (await freshClone(repository, { baseDir, env, signal: run.signal })).tip : undefined;
   const found = [...answer.output.matchAll(/^sha ([0-9a-f]+)$/gm)].map(([, sha = '']) => sha);
   const sha = known ? commit : (tip ?? (found.length === 1 ? found[0] : undefined));
-  const { holder } = leaseState(answer);
   const busy = holder ? [`the host is held by ${describeHolder(holder)}`] : [];
-  if (sha !== undefined) return { sha, state: parseStateFiles(answer), busy };
+  if (sha !== undefined) return { sha, state: records, busy };
   const where = `${repository.remote}/${repository.branch}`;
   throw new DeployError(
     'CommitNotFound',
