@@ -17,8 +17,8 @@ import { Turns } from './turns.ts';
 /** The quick ones first: a mistake shows as early as it can. Folders that are not named here come last. */
 const order = ['unit', 'workflow', 'simulation', 'replay', 'lab', 'ssh', 'e2e', 'faults', 'chaos'];
 
-/** Tests that mostly wait. */
-const waiting = new Set(['faults', 'chaos']);
+/** Processes that run tests at the same time. On two cores: the tests of real hosts mostly wait, for two thirds of their time. */
+const lanes = 3;
 
 const root = resolve(import.meta.dirname, '..');
 const log = (line: string) => console.error(line);
@@ -81,7 +81,7 @@ function inOrder(all: string[]): string[] {
 }
 
 /**
- * Two processes side by side take the next group when they have ended one: the quick tests, those that mostly wait, and each
+ * Processes side by side take the next group when they have ended one: the quick tests, the faults, the chaos, and each
  * end-to-end file, the long ones first. Tests that somebody has named run in one.
  */
 async function runTests(): Promise<number> {
@@ -111,7 +111,7 @@ async function runTests(): Promise<number> {
       shown.ended(next.index);
     }
   };
-  await Promise.all([lane(), lane()]);
+  await Promise.all(Array.from({ length: lanes }, lane));
   const sum = (of: (totals: Totals) => number) => all.reduce((total, each) => total + of(each), 0);
   const totals = {
     ...{ passes: sum(({ passes }) => passes), failures: sum(({ failures }) => failures) },
@@ -126,9 +126,10 @@ function folderOf(file: string): string {
 
 function grouped(): string[][] {
   const endToEnd = files.filter((file) => folderOf(file) === 'e2e').sort((a, b) => statSync(b).size - statSync(a).size);
-  const quick = files.filter((file) => folderOf(file) !== 'e2e' && !waiting.has(folderOf(file)));
-  const slow = files.filter((file) => waiting.has(folderOf(file)));
-  return [quick, slow, ...endToEnd.map((file) => [file])].filter(({ length }) => length > 0);
+  const waiting = ['faults', 'chaos'].map((name) => files.filter((file) => folderOf(file) === name));
+  const taken = new Set([...endToEnd, ...waiting.flat()]);
+  const quick = files.filter((file) => !taken.has(file));
+  return [quick, ...waiting, ...endToEnd.map((file) => [file])].filter(({ length }) => length > 0);
 }
 
 function nameOf(group: string[]): string {
