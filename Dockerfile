@@ -30,6 +30,7 @@ WORKDIR /app
 COPY --from=build /src/package.json ./
 COPY --from=build /src/node_modules node_modules
 COPY --from=build /src/dist dist
+COPY docs/troubleshooting.md docs/
 # The C library gives freed memory back earlier: a worker waits more than it computes.
 ENV NODE_ENV=production MALLOC_TRIM_THRESHOLD_=131072
 USER node

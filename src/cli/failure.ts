@@ -1,6 +1,6 @@
 import { NoDeploy, SetupMissing, TargetBusy, TemporalUnavailable } from '../client/errors.ts';
 import { ExitCode, type Problem } from '../contracts/errors.ts';
-import { DeployError } from '../domain/deploy-error.ts';
+import { DeployError, explainCommand } from '../domain/deploy-error.ts';
 import { cleaned } from './clean.ts';
 import { exitCodeOfType } from './exit-code.ts';
 import { busyLine } from './render/busy.ts';
@@ -8,7 +8,7 @@ import type { Colors, Terminal } from './terminal.ts';
 
 /** Why a command could not do what it was asked. */
 export interface CommandFailure extends Omit<Problem, 'type'> {
-  type: Problem['type'] | 'TemporalUnavailable' | 'SetupMissing' | 'TargetBusy' | 'NoDeploy' | 'Usage' | 'Unexpected';
+  type: Problem['type'] | 'TemporalUnavailable' | 'SetupMissing' | 'TargetBusy' | 'NoDeploy' | 'Unexpected';
   exitCode: ExitCode;
 }
 
@@ -47,13 +47,14 @@ function failureOf(error: unknown): CommandFailure {
   };
 }
 
-/** For people: what was found, what to do, and the last words of the command that failed. */
+/** For people: what was found, what to do, where there is more about it, and the last words of the command that failed. */
 export function failureLines({ type, message, hint, tail }: Omit<CommandFailure, 'exitCode'>, c: Colors): string[] {
   const [first = '', ...rest] = message.split('\n');
   return [
     `${c.red(`${type}:`)} ${first}`,
     ...rest.map((line) => `  ${line}`),
     ...(hint ? [`  ${c.bold('What to do:')} ${hint}`] : []),
+    `  More: ${explainCommand(type)}`,
     ...tailLines(tail, c),
   ];
 }

@@ -1,5 +1,6 @@
 import { appendFileSync } from 'node:fs';
 import type { DeployView } from '../contracts/deploy.ts';
+import { explainCommand } from '../domain/deploy-error.ts';
 import type { CommandFailure } from './failure.ts';
 
 /**
@@ -36,7 +37,8 @@ export class GithubActions {
   }
 
   failed({ type, message, hint }: Omit<CommandFailure, 'exitCode'>, title = 'dbc'): void {
-    this.annotate('error', title, [`${type}: ${message}`, ...(hint ? [`What to do: ${hint}`] : [])].join('\n'));
+    const lines = [`${type}: ${message}`, ...(hint ? [`What to do: ${hint}`] : []), `More: ${explainCommand(type)}`];
+    this.annotate('error', title, lines.join('\n'));
   }
 
   /**

@@ -33,13 +33,17 @@ Exit codes:
   2  bad usage or config        5  aborted, hosts restored
                                 6  Temporal or a worker does not answer`;
 
-/** The version of the package that this file is in, wherever it was built to. */
-export function version(): string {
+/** The folder of the package that this file is in, wherever it was built to. */
+export function packageRoot(): string {
   for (let dir = import.meta.dirname; dir !== dirname(dir); dir = dirname(dir)) {
     try {
-      const { name, version: found } = JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8'));
-      if (name === 'deploy-by-commit') return found;
+      if (manifestIn(dir).name === 'deploy-by-commit') return dir;
     } catch {}
   }
-  return 'unknown';
+  throw new Error(`expected to be in the package deploy-by-commit, found ${import.meta.dirname}`);
 }
+
+export const version = (): string => manifestIn(packageRoot()).version;
+
+const manifestIn = (dir: string): { name: string; version: string } =>
+  JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8'));

@@ -272,6 +272,13 @@ export function createProgram(done: (code: ExitCode) => void): CommandUnknownOpt
     ),
   );
   dbc.addCommand(
+    printing('explain', 'what a type of error means and what to do; without one, which there are')
+      .argument('[type]', 'as an error begins: HostBusy')
+      .action((type, flags) =>
+        on(flags, async (terminal) => (await import('./commands/explain.ts')).explain(terminal, type)),
+      ),
+  );
+  dbc.addCommand(
     printing('completion', 'print the script that makes TAB complete commands, options and targets')
       .addArgument(new Argument('<shell>').choices(shells))
       .action((shell, flags) =>

@@ -1,5 +1,8 @@
 import type { ErrorType, Problem } from '../contracts/errors.ts';
 
+/** Prints the entry of docs/troubleshooting.md about a type of error, wherever dbc is installed. */
+export const explainCommand = (type: string): string => `dbc explain ${type}`;
+
 /** An error that a user is told of: typed, with what was found, what was expected, and what to do. */
 export class DeployError extends Error {
   readonly type: ErrorType;

@@ -39,9 +39,10 @@ describe('the image of the worker', function () {
   const shell = (script: string) =>
     engine.docker('run', '--rm', ...locked, '--entrypoint', 'sh', 'deploy-by-commit', '-c', script);
 
-  it('has dbc, and git for source: push, for a user that is not root and may write nothing of it', async () => {
+  it('has dbc with its words on errors, and git for source: push, for a user that is not root and may write nothing of it', async () => {
     const own = 'find /app ! -type l \\( ! -user root -o -perm -o+w \\)';
     const [name, version, git, writable] = (await shell(`id -un; dbc --version; git --version; ${own}`)).split('\n');
+    assert.match(await shell('dbc explain HostBusy'), /^HostBusy\n/);
     const { version: expected } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
     assert.deepEqual([name, version, writable], ['node', expected, undefined]);
     assert.match(git ?? '', /^git version /);

@@ -1,6 +1,7 @@
 import type { FailureView } from '../../contracts/deploy.ts';
 import type { Diagnosis } from '../../contracts/diagnosis.ts';
 import { count } from '../count.ts';
+import { explainCommand } from '../deploy-error.ts';
 import { fateOfChanges, legText, runsNow } from '../deploy-words.ts';
 import { manualChangeLines } from '../manual-changes.ts';
 import { shortImage } from '../sha.ts';
@@ -82,6 +83,7 @@ function failureLines(failure: FailureView): string[] {
     '',
     ...codeBlock(short(`${type}: ${message}`, 8_000)),
     ...(hint ? ['', `**What to do:** ${code(hint)}`] : []),
+    ...['', `More: ${code(explainCommand(type))}`],
     ...(tail?.trim() ? ['', 'Last output:', '', ...codeBlock(tail.slice(-8_000))] : []),
   ];
 }

@@ -1,5 +1,6 @@
 import type { FailureView } from '../../contracts/deploy.ts';
 import type { Diagnosis } from '../../contracts/diagnosis.ts';
+import { explainCommand } from '../deploy-error.ts';
 import { legText } from '../deploy-words.ts';
 import {
   diagnosisTitle,
@@ -73,6 +74,7 @@ function failure(view: FailureView | undefined): Html | undefined {
   return html`<section class="failure"><h2>${failurePlace(view)}</h2>
 <pre>${type}: ${message}</pre>
 ${hint && html`<p><strong>What to do:</strong> ${hint}</p>`}
+<p>More: <code>${explainCommand(type)}</code></p>
 ${tail?.trim() && html`<p>Last output:</p><pre>${tail.trimEnd()}</pre>`}</section>`;
 }
 
