@@ -81,8 +81,8 @@ function inOrder(all: string[]): string[] {
 }
 
 /**
- * Processes side by side take the next group when they have ended one: the quick tests, the faults, the chaos, and each
- * end-to-end file, the long ones first. Tests that somebody has named run in one.
+ * Processes side by side take the next group when they have ended one: the quick tests, the matrix of faults, other faults,
+ * each end-to-end file, the chaos; the long ones first. Tests that somebody has named run in one.
  */
 async function runTests(): Promise<number> {
   const groups = paths.length > 0 ? [files] : grouped();
@@ -126,10 +126,12 @@ function folderOf(file: string): string {
 
 function grouped(): string[][] {
   const endToEnd = files.filter((file) => folderOf(file) === 'e2e').sort((a, b) => statSync(b).size - statSync(a).size);
-  const waiting = ['faults', 'chaos'].map((name) => files.filter((file) => folderOf(file) === name));
-  const taken = new Set([...endToEnd, ...waiting.flat()]);
-  const quick = files.filter((file) => !taken.has(file));
-  return [quick, ...waiting, ...endToEnd.map((file) => [file])].filter(({ length }) => length > 0);
+  const matrix = files.filter((file) => file.endsWith('faults/matrix.test.ts'));
+  const faults = files.filter((file) => folderOf(file) === 'faults' && !matrix.includes(file));
+  const chaos = files.filter((file) => folderOf(file) === 'chaos');
+  const apart = new Set([...endToEnd, ...matrix, ...faults, ...chaos]);
+  const quick = files.filter((file) => !apart.has(file));
+  return [quick, matrix, faults, ...endToEnd.map((file) => [file]), chaos].filter(({ length }) => length > 0);
 }
 
 function nameOf(group: string[]): string {
