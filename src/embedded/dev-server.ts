@@ -46,7 +46,18 @@ export interface StartOptions {
   log(line: string): void;
 }
 
-export async function startDevServer({ binary, stateDir, ui }: StartOptions): Promise<DevServer> {
+/** Ports are free when they are looked for; until the server takes them, another process may have one of them. */
+const startsTried = 3;
+
+export async function startDevServer(options: StartOptions): Promise<DevServer> {
+  for (let tried = 1; ; tried++) {
+    const started = await tryToStart(options);
+    if (!(started instanceof DeployError)) return started;
+    if (tried === startsTried || !/address already in use/.test(started.tail ?? '')) throw started;
+  }
+}
+
+async function tryToStart({ binary, stateDir, ui }: StartOptions): Promise<DevServer | DeployError> {
   const port = await freePort();
   const uiPort = ui ? await freePort() : undefined;
   const logFile = join(stateDir, 'server.log');
@@ -75,7 +86,7 @@ export async function startDevServer({ binary, stateDir, ui }: StartOptions): Pr
   for (let waited = 0; ; waited += 50) {
     if (ended !== undefined || waited > 20_000) {
       if (ended === undefined) child.kill('SIGKILL');
-      throw new DeployError(
+      return new DeployError(
         'InvalidInput',
         `the embedded Temporal server did not start (${ended ?? 'no answer in 20 s'})`,
         {
@@ -84,7 +95,8 @@ export async function startDevServer({ binary, stateDir, ui }: StartOptions): Pr
         },
       );
     }
-    if (await answers(address)) break;
+    // Whoever has taken our port may answer too.
+    if ((await answers(address)) && ended === undefined) break;
     await sleep(50);
   }
   child.unref();

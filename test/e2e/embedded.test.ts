@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startDevServer } from '../../src/embedded/dev-server.ts';
+import { findTemporal } from '../../src/embedded/temporal-binary.ts';
 import { needs } from '../lab/needs.ts';
 import { makeTinyOrigin } from '../lab/origin.ts';
 import { processTable } from '../lab/processes.ts';
@@ -47,6 +49,17 @@ describe('an embedded deploy', function () {
     assert.equal(await sshOutput(host, 'git -C app rev-parse HEAD'), slow);
     const count = async (file: string) => (await lines(file)).filter((sha) => sha === slow).length;
     assert.deepEqual([await count('builds'), await count('starts')], [1, 1]);
+  });
+
+  it('takes other ports when another process has taken one in the meantime', async () => {
+    const { path: binary } = await findTemporal();
+    const [stateDir, unlucky] = [mkdtempSync(join(dir, 'state-')), join(dir, 'unlucky')];
+    const script = `[ -e ${unlucky}.once ] && exec ${binary} "$@"; touch ${unlucky}.once
+echo 'listen tcp 127.0.0.1:1: bind: address already in use'; exit 1`;
+    writeFileSync(unlucky, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    const server = await startDevServer({ binary: unlucky, stateDir, ui: false, log: () => {} });
+    await server.stop();
+    assert.match(server.address, /^127\.0\.0\.1:\d+$/);
   });
 
   it('leaves no server behind when it has ended, and no lease', async () => {
