@@ -247,6 +247,19 @@ export function createProgram(done: (code: ExitCode) => void): CommandUnknownOpt
     ).action((flags) => on(flags, async (terminal) => (await import('./commands/setup.ts')).setup(terminal, flags))),
   );
   dbc.addCommand(
+    printing('codec-server', "show Temporal's UI what the payload codec has encrypted; needs the payload keys only")
+      .option('--address <address:port>', 'where to listen; whoever reaches it can read every deploy', '127.0.0.1:8888')
+      .option(
+        '--ui-origin <url>',
+        "where Temporal's UI is, as the browser's address bar begins; may be repeated",
+        collect,
+        [],
+      )
+      .action((flags) =>
+        on(flags, async (terminal) => (await import('./commands/codec-server.ts')).codecServer(terminal, flags)),
+      ),
+  );
+  dbc.addCommand(
     printing('config', 'check deploy.yaml and print what is in force')
       .argument('[target]')
       .option('--config <file>', 'the file (default: deploy.yaml)')

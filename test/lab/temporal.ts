@@ -16,6 +16,8 @@ import { until } from './until.ts';
 export interface TemporalOptions {
   /** With the web UI, at `uiUrl`. */
   ui?: boolean;
+  /** Whom its UI asks to decrypt. */
+  uiCodec?: string;
   /** Keeps the state in a file, so that `kill9` and `restart` lose nothing. Default: true. */
   persistent?: boolean;
   /** Hands out steps as the server of `--embedded` and `dbc serve --dev` does, and a cluster not by default. */
@@ -40,7 +42,7 @@ export interface TemporalServer {
 
 /** The dev server; under `npm run test:cluster` a server with PostgreSQL instead. */
 export async function startTemporal(options: TemporalOptions = {}): Promise<TemporalServer> {
-  const { ui = false, persistent = true, eager = false, namespace = 'default' } = options;
+  const { ui = false, uiCodec, persistent = true, eager = false, namespace = 'default' } = options;
   if (process.env['DBC_TEST_TEMPORAL'] === 'cluster') return (await import('./cluster.ts')).startCluster({ namespace });
   const dir = mkdtempSync(join(tmpdir(), 'dbc-temporal-'));
   const logFile = join(dir, 'log');
@@ -50,6 +52,7 @@ export async function startTemporal(options: TemporalOptions = {}): Promise<Temp
   const args = [
     ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--namespace', namespace],
     ...(ui ? ['--ui-port', String(uiPort)] : ['--headless']),
+    ...(uiCodec === undefined ? [] : ['--ui-codec-endpoint', uiCodec]),
     ...(persistent ? ['--db-filename', join(dir, 'temporal.db')] : []),
     ...Object.values(searchAttributes).flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
     ...(eager ? eagerSteps : []),

@@ -22,7 +22,7 @@ const rules: Record<string, Rule> = {
   'src/contracts': { from: [], packages: /^$/ },
   'src/domain': { from: ['src/contracts'], packages: /^@marcbachmann\/cel-js$/ },
   'src/config': { from: pure, packages: /^(zod|yaml|node:(fs|path|os|url|util)(\/.*)?)$/ },
-  'src/codec': { from: pure, packages: /^(@temporalio\/(common|proto)|node:(crypto|fs))$/ },
+  'src/codec': { from: pure, packages: /^(@temporalio\/(common|proto)|node:(crypto|events|fs|http|net))$/ },
   'src/client': { from: [...pure, 'src/codec'], packages: /^(@temporalio\/(client|common|envconfig)|node:.*)$/ },
   'src/cli': {
     from: [...pure, 'src/client'],

@@ -69,11 +69,15 @@ describe('docker-compose.temporal.yml', function () {
     assert.equal(services['schema']?.image.split(':')[1], services['temporal']?.image.split(':')[1]);
   });
 
-  it('publishes Temporal and its UI on loopback only, and nothing else', () => {
+  it('publishes Temporal, its UI and what decrypts for it on loopback only, and nothing else', () => {
     const published = Object.entries(services).flatMap(([name, { ports = [] }]) =>
       ports.map(({ host_ip, published, target }) => `${name} ${host_ip}:${published} → ${target}`),
     );
-    assert.deepEqual(published.sort(), ['temporal 127.0.0.1:7233 → 7233', 'ui 127.0.0.1:8080 → 8080']);
+    assert.deepEqual(published.sort(), [
+      'codec 127.0.0.1:8888 → 8888',
+      'temporal 127.0.0.1:7233 → 7233',
+      'ui 127.0.0.1:8080 → 8080',
+    ]);
   });
 
   it('restarts what serves, watches its health, and lets jobs end', () => {
@@ -84,6 +88,7 @@ describe('docker-compose.temporal.yml', function () {
       healthcheck?.test?.[0],
     ]);
     assert.deepEqual(kinds.sort(), [
+      ['codec', 'unless-stopped', 'CMD'],
       ['namespace', 'on-failure:10', undefined],
       ['postgresql', 'unless-stopped', 'CMD'],
       ['schema', 'on-failure:10', undefined],
@@ -115,7 +120,7 @@ describe('docker-compose.temporal.yml', function () {
         .map(([name]) => name)
         .sort();
     assert.deepEqual(holders(required.TEMPORAL_DB_PASSWORD), ['postgresql', 'schema', 'temporal']);
-    assert.deepEqual(holders(required.DBC_PAYLOAD_KEY), ['setup', 'worker']);
+    assert.deepEqual(holders(required.DBC_PAYLOAD_KEY), ['codec', 'setup', 'worker']);
     const mounts = Object.entries(services).flatMap(([name, { volumes = [] }]) =>
       volumes.map(({ type, source, read_only = false }) => ({ name, type, source, read_only })),
     );

@@ -1,7 +1,8 @@
 import { ExitCode } from '../../contracts/errors.ts';
-import { DeployError } from '../../domain/deploy-error.ts';
 import { defaultConfig } from '../flags.ts';
+import { listenAddress } from '../listen-address.ts';
 import type { OutputFlags, Terminal } from '../terminal.ts';
+import { untilSignal } from '../until-signal.ts';
 
 export interface ServeFlags extends OutputFlags {
   config?: string | undefined;
@@ -19,7 +20,7 @@ export async function serve(terminal: Terminal, flags: ServeFlags): Promise<Exit
   const log = (line: string): void => terminal.note(line);
   const { loadConfigFile } = await import('../../config/load.ts');
   const { targets } = await loadConfigFile(config);
-  const interrupted = interruption();
+  const interrupted = untilSignal();
   const worker = dev ? await serveDev(terminal, config, log) : await serveExisting(config, flags, log);
   terminal.note(
     `Serving ${Object.keys(targets).join(', ')} of ${config}. Ctrl-C stops; a deploy that runs goes on when a worker is back.`,
@@ -41,7 +42,8 @@ async function serveExisting(
   { buildId, deploymentName, healthAddress }: ServeFlags,
   log: (line: string) => void,
 ): Promise<Serving> {
-  const health = healthAddress === undefined ? {} : { healthAddress: await listenAddress(healthAddress) };
+  const health =
+    healthAddress === undefined ? {} : { healthAddress: await listenAddress('--health-address', healthAddress) };
   // Asked first, as its errors say what to do.
   const { connect } = await import('../../client/index.ts');
   const client = await connect();
@@ -52,17 +54,6 @@ async function serveExisting(
   const { serve: startWorker } = await import('../../../worker/serve.ts');
   const version = buildId === undefined ? {} : { version: { deploymentName, buildId } };
   return startWorker({ configPath, env: process.env, log, ...version, ...health });
-}
-
-async function listenAddress(text: string): Promise<{ host: string; port: number }> {
-  const { parseHostAddress } = await import('../../config/host-address.ts');
-  const { user, address, port } = parseHostAddress(text) ?? {};
-  if (address !== undefined && port !== undefined && user === undefined) return { host: address, port };
-  throw new DeployError(
-    'InvalidInput',
-    `expected --health-address to be an address and a port; found ${JSON.stringify(text.slice(0, 80))}`,
-    { hint: 'Such as 127.0.0.1:8234, or [::1]:8234.' },
-  );
 }
 
 async function serveDev(terminal: Terminal, configPath: string, log: (line: string) => void): Promise<Serving> {
@@ -95,16 +86,4 @@ async function setupSchedules(terminal: Terminal, place: { address: string; name
   } finally {
     await client.close();
   }
-}
-
-/** The first signal stops in order, a second one at once. */
-function interruption(): Promise<string> {
-  return new Promise((resolve) => {
-    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.once(name, () => {
-        resolve(name);
-        process.once(name, () => process.exit(ExitCode.failed));
-      });
-    }
-  });
 }
