@@ -28,6 +28,7 @@ const checks: Record<string, () => Promise<Result>> = {
   'unused code': () => run(bin('knip'), ['--no-progress']),
   'import rule': () => run(process.execPath, ['--import', 'tsx', bin('mocha'), 'test/unit/import-rule.test.ts']),
   'shell scripts': shellScripts,
+  advisories,
   'dead links': async () => {
     const dead = deadLinks(root, files);
     return { ok: dead.length === 0, output: dead.join('\n') };
@@ -68,6 +69,24 @@ async function shellScripts(): Promise<Result> {
     return process.env['CI'] ? { ok: false, output: reason } : { ok: true, output: '', note: `SKIPPED: ${reason}` };
   }
   return run('shellcheck', ['--external-sources', '--source-path=SCRIPTDIR', ...scripts]);
+}
+
+/** Known holes of what is installed with dbc. Only the registry knows; where it cannot be asked, that is said. */
+async function advisories(): Promise<Result> {
+  const { output } = await run('npm', ['audit', '--omit=dev', '--json', '--fetch-retries=0', '--fetch-timeout=10000']);
+  const { metadata, vulnerabilities = {} } = parsed(output);
+  if (metadata === undefined) return { ok: true, output: '', note: 'SKIPPED: the registry answers no npm audit' };
+  const found = Object.keys(vulnerabilities);
+  return { ok: found.length === 0, output: `npm audit --omit=dev: ${found.join(', ')}` };
+}
+
+function parsed(json: string): { metadata?: object; vulnerabilities?: object } {
+  try {
+    // What npm itself says stands around it.
+    return JSON.parse(json.slice(json.indexOf('{'), json.lastIndexOf('}') + 1)) as object;
+  } catch {
+    return {};
+  }
 }
 
 function isShell(file: string): boolean {
