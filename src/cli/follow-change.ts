@@ -48,7 +48,13 @@ export function followChange(
     flags,
     async (session) => {
       const { client, embedded } = session;
-      const interruption = new Interruption({ client, mode: 'abort', by, embedded });
+      const interruption = new Interruption({
+        client,
+        mode: 'abort',
+        by,
+        embedded,
+        inStep: terminal.actions !== undefined,
+      });
       const follow = (ref: DeployRef) => followDeploy(terminal, session, ref, interruption, 'abort');
       try {
         if (embedded) await finishFirst(terminal, session, target, follow);

@@ -4,6 +4,8 @@ import type { DeployClient, DeployRef } from '../client/index.ts';
 import type { DeployView } from '../contracts/deploy.ts';
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** What is left of a step's processes the runner kills soon after its shell. Milliseconds. */
+const parentLookMs = 250;
 
 /** What the first interrupt does to a deploy that is followed. `leave`: the deploy is none of this command's business. */
 export type OnInterrupt = 'abort' | 'detach' | 'leave';
@@ -14,6 +16,11 @@ export interface InterruptionOptions {
   by: string;
   /** Whether the deploy ends with this process. */
   embedded: boolean;
+  /**
+   * In a step of GitHub Actions: its runner signals the step's shell alone, and a shell that runs us as one of its lines passes
+   * nothing on. What we see is that it is gone.
+   */
+  inStep?: boolean;
   /** Where the signals come from. Default: this process. */
   source?: EventEmitter;
 }
@@ -33,15 +40,18 @@ export class Interruption {
   #say: (line: string) => void = () => {};
   #sent: Promise<void> | undefined;
   readonly #listener = (name: NodeJS.Signals): void => this.#interrupt(name);
+  #parentWatch: NodeJS.Timeout | undefined;
 
   constructor(options: InterruptionOptions) {
     this.#options = options;
     this.#source = options.source ?? process;
     for (const name of signals) this.#source.on(name, this.#listener);
+    if (options.inStep) this.#watchParent();
   }
 
   dispose(): void {
     for (const name of signals) this.#source.off(name, this.#listener);
+    clearInterval(this.#parentWatch);
   }
 
   /** Aborted when nothing is to be followed any more. */
@@ -65,7 +75,17 @@ export class Interruption {
     if (this.interrupted) this.#act();
   }
 
-  #interrupt(name: NodeJS.Signals): void {
+  #watchParent(): void {
+    const parent = process.ppid;
+    this.#parentWatch = setInterval(() => {
+      if (process.ppid === parent) return;
+      clearInterval(this.#parentWatch);
+      this.#interrupt('the step was ended');
+    }, parentLookMs);
+    this.#parentWatch.unref();
+  }
+
+  #interrupt(name: string): void {
     // A terminal and a parent such as npm may both pass the same Ctrl-C on.
     if (Date.now() - this.#lastAt < 300) return;
     this.#lastAt = Date.now();

@@ -186,34 +186,65 @@ describe('the GitHub action', function () {
     }
   });
 
-  it('aborts the deploy when the job is cancelled, with the signals of a runner, and leaves the host as it was', async () => {
-    const before = await head();
-    const sha = await origin.commitFiles({ 'build-fails': null, 'build-seconds': '60.125\n' });
-    const { runner, log, ended } = job(inputs, sha);
-    await until(() => /Building/.test(log()), { timeoutMs: 30_000, what: 'the build runs' });
+  /** What a runner sends to the process that it has started for the step, until that is gone: nothing to its children. */
+  async function cancel(runner: ChildProcess, ended: Promise<unknown>): Promise<void> {
     const gone = new AbortController();
-    const cancelled = (async () => {
+    void ended.then(() => gone.abort());
+    try {
       runner.kill('SIGINT');
       await sleep(7500, undefined, { signal: gone.signal });
       runner.kill('SIGTERM');
       await sleep(2500, undefined, { signal: gone.signal });
       runner.kill('SIGKILL');
-    })().catch((error: Error) => assert.equal(error.name, 'AbortError'));
-    const { code, outputs } = await ended;
-    gone.abort();
-    await cancelled;
-    assert.equal(code, 5, log());
-    // The hosts are put back in their own time, whether the runner waits for it or not.
+    } catch (error) {
+      assert.equal((error as Error).name, 'AbortError');
+    }
+  }
+
+  /** The hosts are put back in their own time, whether the runner waits for it or not. */
+  async function reported() {
     const connection = await Connection.connect({ address: temporal.address });
     const handle = new Client({ connection }).workflow.getHandle(deployWorkflowId('production'));
     const report = await reportOf(handle).finally(() => connection.close());
-    assert.deepEqual([report.outcome, report.abort?.reason], ['aborted', 'interrupted (SIGINT)']);
+    return [report.outcome, report.abort?.reason];
+  }
+
+  it('aborts the deploy when the job is cancelled, with the signals of a runner, and leaves the host as it was', async () => {
+    const before = await head();
+    const sha = await origin.commitFiles({ 'build-fails': null, 'build-seconds': '60.125\n' });
+    const { runner, log, ended } = job(inputs, sha);
+    await until(() => /Building/.test(log()), { timeoutMs: 30_000, what: 'the build runs' });
+    await cancel(runner, ended);
+    const { code, outputs } = await ended;
+    assert.equal(code, 5, log());
+    assert.deepEqual(await reported(), ['aborted', 'interrupted (SIGINT)']);
     if (outputs['outcome'] !== undefined) {
       assert.deepEqual(outputs, { outcome: 'aborted', commit: sha, previous: before });
       assert.match(log(), /^::error title=deploy of production aborted::by octocat: interrupted \(SIGINT\)/m);
     }
     assert.equal(await head(), before);
     assert.equal(await sshOutput(host, 'pgrep -fc "[s]leep 60.125" || true'), '0');
+  });
+
+  it('has its like in a step of one’s own, where only the shell gets the signals', async () => {
+    const before = await head();
+    const script = join(dir, 'own-step.sh');
+    writeFileSync(script, `${process.execPath} ${root}/dist/src/cli/main.js deploy production\necho not reached\n`);
+    const env = {
+      PATH: process.env['PATH'],
+      HOME: dir,
+      GITHUB_ACTIONS: 'true',
+      GITHUB_ACTOR: 'octocat',
+      ...temporal.env,
+    };
+    const shell = spawn('bash', ['--noprofile', '--norc', '-e', '-o', 'pipefail', script], { env, stdio: 'pipe' });
+    let log = '';
+    for (const stream of [shell.stdout, shell.stderr]) stream.on('data', (text: Buffer) => (log += text.toString()));
+    await until(() => /Building/.test(log), { timeoutMs: 30_000, what: 'the build runs' });
+    await cancel(shell, once(shell, 'exit'));
+    assert.deepEqual(await reported(), ['aborted', 'interrupted (the step was ended)'], log);
+    assert.doesNotMatch(log, /not reached/);
+    assert.equal(await head(), before);
   });
 
   for (const [script, args] of [

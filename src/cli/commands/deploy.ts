@@ -56,6 +56,7 @@ class Run {
       mode: flags.onInterrupt,
       by: request.actor,
       embedded: session.embedded,
+      inStep: terminal.actions !== undefined,
     });
   }
 
