@@ -37,4 +37,4 @@ USER node
 WORKDIR /etc/deploy-by-commit
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["node", "-e", "fetch('http://127.0.0.1:8234/healthz').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["dbc"]
-CMD ["serve", "--health-address", "127.0.0.1:8234"]
+CMD ["serve", "--listen", "127.0.0.1:8234"]

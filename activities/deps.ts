@@ -1,6 +1,7 @@
 import type { LeaseHolder } from '../src/contracts/host.ts';
 import type { TargetSchedules } from '../src/contracts/monitor.ts';
 import type { RuntimeConfig, TargetConfig } from '../src/contracts/target.ts';
+import type { RunningStep } from './run.ts';
 import { commandsRuntime } from './runtime/commands.ts';
 import { composeRuntime } from './runtime/compose.ts';
 import type { Runtime } from './runtime/port.ts';
@@ -29,6 +30,8 @@ export interface Deps {
   env: NodeJS.ProcessEnv;
   /** New values of env files that this very process was given; absent: they only come encrypted. */
   vault?: Vault;
+  /** The steps that run in this process now, kept for whoever watches it. */
+  running?: Set<RunningStep>;
 }
 
 export function runtimeFor(config: RuntimeConfig): Runtime {

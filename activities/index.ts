@@ -58,11 +58,11 @@ export function createActivities(deps: Deps): DeployActivities {
   const forward =
     <I extends LeasedTask | InspectInput, R>(step: (deps: Deps, input: I, run: Run) => Promise<R>) =>
     (input: I) =>
-      runStep(program, input, 'step', (run) => step(deps, input, run));
+      runStep(deps, input, 'step', (run) => step(deps, input, run));
   const compensating =
     <I extends LeasedTask, R>(step: (deps: Deps, input: I, run: Run) => Promise<R>) =>
     (input: I) =>
-      runStep(program, input, 'compensation', (run) => step(deps, input, run));
+      runStep(deps, input, 'compensation', (run) => step(deps, input, run));
 
   return {
     loadTarget: (name: string) =>
@@ -92,9 +92,9 @@ export function createActivities(deps: Deps): DeployActivities {
     restartServices: forward<RestartInput, void>(restartServices),
     verifyChange: forward<RestoreVerifyInput, RestoreVerified>(verifyChange),
     restoreEnv: compensating<RestoreEnvInput, RestoredEnv>(restoreEnv),
-    checkHost: (input: HostTask) => runStep(program, input, 'step', (run) => checkHost(deps, input, run)),
+    checkHost: (input: HostTask) => runStep(deps, input, 'step', (run) => checkHost(deps, input, run)),
     listSchedules: () => deps.listSchedules(),
-    ask: (input: AskInput) => runStep(program, input, 'step', (run) => answer(deps, input, run)),
+    ask: (input: AskInput) => runStep(deps, input, 'step', (run) => answer(deps, input, run)),
     notify: (input: NotifyInput) => notify(deps, input),
   };
 }

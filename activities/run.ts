@@ -2,6 +2,7 @@ import { CompleteAsyncError, Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { HostTask, JobHeartbeat, LeasedTask } from '../src/contracts/activities.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
+import type { Deps } from './deps.ts';
 import type { HostProgram } from './ssh/host-program.ts';
 import { Outnumbered } from './ssh/lease.ts';
 import { cancelJob, type JobResult, type JobSpec, runJob } from './ssh/remote-job.ts';
@@ -34,6 +35,19 @@ export interface Run {
 /** What a question gets: it may run outside of Temporal too (`--direct`), and never starts a remote job. */
 export type AskRun = Pick<Run, 'signal' | 'say'>;
 
+/** A step that runs in this process, as it is now. Times are epoch ms. */
+export interface RunningStep {
+  /** The activity's type. */
+  readonly step: string;
+  readonly task: HostTask;
+  /** When Temporal was last told that the step lives. */
+  readonly heartbeatAt: number;
+  /** When the host was last heard of; before that, when the step was scheduled. */
+  readonly contactAt: number;
+  /** The key of the remote job that is followed. */
+  readonly job: string | undefined;
+}
+
 /**
  * Runs a step as a Temporal activity: heartbeats, so that a dead worker is noticed; ends the remote job when, and only
  * when, the workflow cancels; turns our errors into failures with the right retry behaviour.
@@ -42,7 +56,7 @@ export type AskRun = Pick<Run, 'signal' | 'say'>;
  *   answer. `compensation`: only the workflow's own bound ends the attempts, and failed commands are tried again.
  */
 export async function runStep<T>(
-  program: HostProgram,
+  { program, running: watched }: Pick<Deps, 'program' | 'running'>,
   task: HostTask,
   patience: 'step' | 'compensation',
   step: (run: Run) => Promise<T>,
@@ -55,7 +69,26 @@ export async function runStep<T>(
     ...(before?.kept === undefined ? {} : { kept: before.kept }),
   };
   let running: { task: LeasedTask; key: string } | undefined;
-  const beat = setInterval(() => context.heartbeat(state), heartbeatMs);
+  let heartbeatAt = Date.now();
+  const heartbeat = (): void => {
+    context.heartbeat(state);
+    heartbeatAt = Date.now();
+  };
+  const beat = setInterval(heartbeat, heartbeatMs);
+  const self: RunningStep = {
+    step: info.activityType,
+    task,
+    get heartbeatAt() {
+      return heartbeatAt;
+    },
+    get contactAt() {
+      return state.contactAt;
+    },
+    get job() {
+      return running?.key;
+    },
+  };
+  watched?.add(self);
   const run: Run = {
     signal,
     say: (line) => {
@@ -81,7 +114,7 @@ export async function runStep<T>(
     },
   };
   try {
-    context.heartbeat(state);
+    heartbeat();
     return await step(run);
   } catch (error) {
     if (signal.aborted) {
@@ -92,6 +125,7 @@ export async function runStep<T>(
     throw toFailure(error, patience, state.contactAt, task);
   } finally {
     clearInterval(beat);
+    watched?.delete(self);
   }
 }
 

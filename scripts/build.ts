@@ -1,11 +1,11 @@
 /** `npm run build`: JavaScript and declarations in dist/, the hosts' shell program, and the workflow bundle. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, relative, resolve } from 'node:path';
-import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { build } from 'esbuild';
 import { Root } from 'protobufjs';
+import { bundleName, bundleWorkflows } from '../worker/bundle.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const dist = join(root, 'dist');
@@ -35,12 +35,12 @@ for (const file of readdirSync(join(root, 'host')).filter((name) => name.endsWit
 
 await bundleCommandLine(join(dist, 'src/cli'));
 
-const bundle = join(dist, 'workflow-bundle.js');
-const { code } = await bundleWorkflowCode({
-  workflowsPath: join(dist, 'workflows/index.js'),
-  logger: new DefaultLogger('WARN'),
-});
-writeFileSync(bundle, code);
+const sizes: string[] = [];
+for (const options of [{ traced: false }, { traced: true }]) {
+  const { code } = await bundleWorkflows(join(dist, 'workflows/index.js'), options);
+  writeFileSync(join(dist, bundleName(options)), code);
+  sizes.push(`${bundleName(options)} has ${(Buffer.byteLength(code) / 1e6).toFixed(2)} MB`);
+}
 /**
  * The command line in a few files instead of hundreds: node spends a third of a second on finding and reading those of
  * Temporal's client. What a worker needs stays apart, as native modules cannot be bundled, and is loaded when it is asked
@@ -77,7 +77,7 @@ async function bundleCommandLine(outdir: string): Promise<void> {
       {
         name: 'worker apart',
         setup(bundler) {
-          const apart = /^(?:\.\.\/)+(?:activities|embedded|config|worker|domain|contracts)\//;
+          const apart = /^(?:\.\.\/)+(?:activities|embedded|config|worker|domain|contracts|tracing)\//;
           bundler.onResolve({ filter: apart }, ({ path, resolveDir }) => {
             const file = relative(join(root, 'src/cli'), resolve(resolveDir, path));
             return { path: file.replace(/\.ts$/, '.js'), external: true };
@@ -129,4 +129,4 @@ function keepAsked(nested: Record<string, unknown>, name: string, variable: stri
   }
 }
 
-console.error(`dist/ is built; the workflow bundle has ${(statSync(bundle).size / 1e6).toFixed(2)} MB`);
+console.error(`dist/ is built; ${sizes.join(', ')}`);

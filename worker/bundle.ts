@@ -1,24 +1,33 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bundleWorkflowCode, DefaultLogger, type WorkflowBundleOption } from '@temporalio/worker';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  type WorkflowBundleOption,
+  type WorkflowBundleWithSourceMap,
+} from '@temporalio/worker';
 
+const require = createRequire(import.meta.url);
 const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** `traced`: with what OpenTelemetry needs to follow a workflow. */
+export interface BundleOptions {
+  traced: boolean;
+}
 
 /**
  * The workflows as the worker takes them: prebuilt beside a build's output, else bundled now and kept, since a bundle
  * takes seconds and every start of a worker from the sources would pay for it.
  */
-export async function workflowBundle(): Promise<WorkflowBundleOption> {
-  const prebuilt = join(root, 'workflow-bundle.js');
+export async function workflowBundle(options: BundleOptions): Promise<WorkflowBundleOption> {
+  const prebuilt = join(root, bundleName(options));
   if (existsSync(prebuilt)) return { codePath: prebuilt };
-  const kept = join(root, '.cache', `workflow-bundle-${sourcesHash()}.js`);
+  const kept = join(root, '.cache', bundleName(options, `-${sourcesHash()}`));
   if (!existsSync(kept)) {
-    const { code } = await bundleWorkflowCode({
-      workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
-      logger: new DefaultLogger('WARN'),
-    });
+    const { code } = await bundleWorkflows(fileURLToPath(new URL('../workflows/index.ts', import.meta.url)), options);
     mkdirSync(dirname(kept), { recursive: true });
     const part = `${kept}.${process.pid}`;
     writeFileSync(part, code);
@@ -26,6 +35,23 @@ export async function workflowBundle(): Promise<WorkflowBundleOption> {
   }
   return { codePath: kept };
 }
+
+/** Bundles the workflows of a file. */
+export const bundleWorkflows = (
+  workflowsPath: string,
+  { traced }: BundleOptions,
+): Promise<WorkflowBundleWithSourceMap> =>
+  bundleWorkflowCode({
+    workflowsPath,
+    logger: new DefaultLogger('WARN'),
+    workflowInterceptorModules: traced ? [require.resolve(tracingInterceptors)] : [],
+  });
+
+/** The official ones; a bundle of their own, since most workers have no use for half as much code again. */
+const tracingInterceptors = '@temporalio/interceptors-opentelemetry/lib/workflow-interceptors';
+
+export const bundleName = ({ traced }: BundleOptions, version = ''): string =>
+  `workflow-bundle${traced ? '-traced' : ''}${version}.js`;
 
 /** Of everything that workflow code may import, and of the SDK's version. */
 function sourcesHash(): string {

@@ -2,12 +2,13 @@ import { dirname } from 'node:path';
 import type { Deps } from '../activities/deps.ts';
 import { HostProgram } from '../activities/ssh/host-program.ts';
 import { createSshPort } from '../activities/ssh/node-ssh.ts';
+import type { SshPort } from '../activities/ssh/port.ts';
 import { Secrets } from '../activities/ssh/secrets.ts';
 import { configFile, resolveTarget } from '../src/config/load.ts';
 import { schedulesOf } from '../src/config/schedules.ts';
 import { secretVariables } from '../src/domain/notification.ts';
 
-export interface DepsOptions extends Pick<Deps, 'server' | 'askHolder' | 'vault'> {
+export interface DepsOptions extends Pick<Deps, 'server' | 'askHolder' | 'vault' | 'running'> {
   /** `deploy.yaml`; read anew for every question, so that an edit needs no restart. */
   configPath: string;
   env: NodeJS.ProcessEnv;
@@ -15,8 +16,8 @@ export interface DepsOptions extends Pick<Deps, 'server' | 'askHolder' | 'vault'
 }
 
 /** Wires the adapters to the activities. Knows nothing of Temporal, so that questions can be answered without one. */
-export async function createDeps(options: DepsOptions): Promise<{ deps: Deps; close(): Promise<void> }> {
-  const { configPath, env, log, server, askHolder, vault } = options;
+export async function createDeps(options: DepsOptions): Promise<{ deps: Deps; ssh: SshPort; close(): Promise<void> }> {
+  const { configPath, env, log, server, askHolder, vault, running } = options;
   const readConfig = configFile(configPath);
   const config = await readConfig();
   const keys = Object.values(config.targets).flatMap(({ ssh }) =>
@@ -30,11 +31,12 @@ export async function createDeps(options: DepsOptions): Promise<{ deps: Deps; cl
     program: new HostProgram(ssh, secrets),
     secrets,
     vault,
+    running,
     server,
     askHolder,
     ...{ ssh, baseDir, env },
     listSchedules: async () => schedulesOf(await readConfig()),
     loadTarget: async (name) => resolveTarget(await readConfig(), name, env),
   };
-  return { deps, close: () => ssh.close() };
+  return { deps, ssh, close: () => ssh.close() };
 }

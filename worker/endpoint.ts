@@ -32,7 +32,7 @@ export async function openEndpoint({ host, port }: Address, routes: Routes): Pro
     await once(server, 'listening');
   } catch (cause) {
     throw new DeployError('InvalidInput', `${host}:${port} cannot be listened on: ${(cause as Error).message}`, {
-      hint: 'Another process may have the port, perhaps another worker: give another --health-address.',
+      hint: 'Another process may have the port, perhaps another worker: give another --listen.',
       cause,
     });
   }

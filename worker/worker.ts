@@ -1,7 +1,10 @@
 import { Client, type Connection } from '@temporalio/client';
 import { type NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
+import type { RunningStep } from '../activities/run.ts';
+import type { Secrets } from '../activities/ssh/secrets.ts';
 import { Vault } from '../activities/vault.ts';
+import { startTracing } from '../src/client/tracing.ts';
 import { encryptionCodec } from '../src/codec/encryption-codec.ts';
 import { payloadKeys } from '../src/codec/payload-keys.ts';
 import type { LeaseHolder } from '../src/contracts/host.ts';
@@ -10,6 +13,9 @@ import { workflowBundle } from './bundle.ts';
 import { createDeps, type DepsOptions } from './deps.ts';
 import { keepHeapSmall } from './heap.ts';
 import { askHolderBy } from './holder.ts';
+import type { Live } from './metrics.ts';
+import { deploySinks, type Observer, observeSteps } from './observer.ts';
+import { standingOf } from './standing.ts';
 
 export interface WorkerOptions extends Pick<DepsOptions, 'configPath' | 'env' | 'log'> {
   native: NativeConnection;
@@ -19,6 +25,8 @@ export interface WorkerOptions extends Pick<DepsOptions, 'configPath' | 'env' | 
   /** Shared with whoever asks for changes from within this process. */
   vault?: Vault;
   version?: { deploymentName: string; buildId: string };
+  /** Called once with what there is to look at; returns who is told of what happens. */
+  observe?(live: Live, secrets: Secrets): readonly Observer[];
 }
 
 /**
@@ -31,21 +39,33 @@ const suspension = { isolateExecutionTimeout: '30d' } satisfies Pick<Worker['opt
 /** Wires the activities to Temporal. `close` after the worker has stopped. */
 export async function createWorker(options: WorkerOptions): Promise<{ worker: Worker; close(): Promise<void> }> {
   const { native, connection, namespace, server, configPath, env, log, version, vault = new Vault() } = options;
-  const { deps, close } = await createDeps({
+  const client = new Client({ connection, namespace });
+  const running = new Set<RunningStep>();
+  const { deps, ssh, close } = await createDeps({
     configPath,
     env,
     log,
     vault,
+    running,
     server: { ...server, namespace },
-    askHolder: askHolderBy(new Client({ connection, namespace }), server),
+    askHolder: askHolderBy(client, server),
   });
+  const targets = async () => (await deps.listSchedules()).map(({ target }) => target);
+  const standing = (names: readonly string[]) =>
+    standingOf({ client, namespace, address: connection.options.address, tls: false }, names);
+  const observers = options.observe?.({ ssh, running, targets, standing }, deps.secrets) ?? [];
+  const tracing = await startTracing({ env, log, redact: (text) => deps.secrets.redact(text) });
   keepHeapSmall();
   const worker = await Worker.create({
     connection: native,
     namespace,
     taskQueue,
-    workflowBundle: await workflowBundle(),
+    workflowBundle: await workflowBundle({ traced: tracing !== undefined }),
     activities: createActivities(deps),
+    interceptors: {
+      activity: [...(tracing?.activity ?? []), observeSteps(tracing ? [tracing, ...observers] : observers)],
+    },
+    sinks: { ...deploySinks(observers), ...tracing?.sinks },
     dataConverter: { payloadCodecs: [encryptionCodec(payloadKeys(env))] },
     // A cancel reaches a step with its next heartbeat; at the default throttle that takes most of the timeout.
     maxHeartbeatThrottleInterval: '1s',
@@ -62,5 +82,11 @@ export async function createWorker(options: WorkerOptions): Promise<{ worker: Wo
       : {}),
   });
   keepHeapSmall();
-  return { worker, close };
+  return {
+    worker,
+    close: async () => {
+      await close();
+      await tracing?.flush();
+    },
+  };
 }

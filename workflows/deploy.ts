@@ -20,6 +20,7 @@ import { bakeHosts } from './bake.ts';
 import { changeEnvOn, checkedEnvRequest, checkedRestart, restoreEnvOn } from './change-env.ts';
 import { deployHost, inspectHost } from './deploy-host.ts';
 import { rehearse, rehearsed, withoutExtras } from './drill.ts';
+import { tellEnded } from './ended.ts';
 import { failureView, isOutnumbered } from './failure.ts';
 import { giveLeaseBack } from './give-back.ts';
 import { HostRun } from './host-run.ts';
@@ -264,6 +265,7 @@ class Deploy {
 
   #close(): DeployReport {
     const report = this.#progress.view as DeployReport;
+    tellEnded(report);
     const { outcome, failure, abort } = report;
     if (outcome === 'succeeded') return report;
     const why = (outcome === 'aborted' ? abort?.reason : failure?.message) ?? abort?.reason ?? '';

@@ -37,6 +37,8 @@ interface Attempt {
 /** Makes connections: host key checked, authenticated, each handshake within `connectTimeoutMs`. */
 export class Connector {
   handshakes = 0;
+  /** Open now. */
+  connections = 0;
   readonly #source: KeySource;
   /** For hosts known by fingerprint only: the type of the key that had it. */
   readonly #pinnedTypes = new Map<string, string>();
@@ -126,6 +128,8 @@ export class Connector {
       await unlessAborted(ready, either);
       if (!link) throw new Error('no connection');
       this.handshakes++;
+      this.connections++;
+      link.client.once('close', () => this.connections--);
       return link;
     } catch (error) {
       socket?.destroy();

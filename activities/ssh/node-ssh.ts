@@ -103,6 +103,9 @@ export function createSshPort(options: SshPortOptions): SshPort {
     get handshakes() {
       return connector.handshakes;
     },
+    get connections() {
+      return connector.connections;
+    },
     close: () => pool.close(),
   };
 }

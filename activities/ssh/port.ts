@@ -41,6 +41,8 @@ export interface SshPort {
   exec(target: SshTarget, request: ExecRequest): Promise<ExecResult>;
   /** Handshakes done since the start; for the budgets and the metrics. */
   readonly handshakes: number;
+  /** Connections that are open now, those to jump hosts too. */
+  readonly connections: number;
   /** Closes every pooled connection. */
   close(): Promise<void>;
 }

@@ -55,6 +55,11 @@ export class Secrets {
     return this.#known.get(placeOf(task))?.redactor ?? this.#ownRedactor;
   }
 
+  /** Hides what is secret on any host: for words of which nobody knows whose they are. */
+  redact(text: string): string {
+    return [...this.#known.values()].reduce((shown, { redactor }) => redactor(shown), this.#ownRedactor(text));
+  }
+
   /** The env file as last read; undefined when there is none that can be read, or no call to the host yet. */
   envOf(task: HostTask): { text: string; sha256: string; values: ReadonlyMap<string, string> } | undefined {
     const { file, sha256, values } = this.#known.get(placeOf(task)) ?? {};

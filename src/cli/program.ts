@@ -234,9 +234,17 @@ export function createProgram(done: (code: ExitCode) => void): CommandUnknownOpt
       .option('--deployment-name <name>', 'of the worker deployment, for --build-id', 'deploy-by-commit')
       .addOption(
         new Option(
-          '--health-address <address:port>',
-          'answer GET /healthz there: 200 while it works, else 503',
+          '--listen <address:port>',
+          'answer GET /healthz there (200 while it works, else 503) and GET /metrics (docs/observability.md)',
         ).conflicts('dev'),
+      )
+      // What it was called when it answered only the former.
+      .addOption(new Option('--health-address <address:port>').conflicts(['dev', 'listen']).hideHelp())
+      .addOption(
+        new Option('--log-format <format>', 'json: one object a line, for every step and deploy too')
+          .choices(['text', 'json'] as const)
+          .default('text' as const)
+          .conflicts('dev'),
       )
       .action((flags) => on(flags, async (terminal) => (await import('./commands/serve.ts')).serve(terminal, flags))),
   );

@@ -1,5 +1,5 @@
-import type { DeployView } from '../contracts/deploy.ts';
-import { deployWorkflowId, WorkflowType } from '../contracts/temporal.ts';
+import type { DeployView, Outcome } from '../contracts/deploy.ts';
+import { deployWorkflowId, searchAttributes, WorkflowType } from '../contracts/temporal.ts';
 import { targetName } from '../domain/names.ts';
 import { viewFromServer } from './progress.ts';
 import { asClientError, type Server } from './server.ts';
@@ -16,12 +16,16 @@ export interface ListedDeploy {
 
 /** Whatever changed a target and Temporal still knows, the newest first, running ones before all others. */
 export async function listDeploys(
-  server: Server,
-  { target, limit = 20 }: { target?: string; limit?: number } = {},
+  server: Pick<Server, 'client' | 'address' | 'namespace' | 'tls'>,
+  { target, outcome, limit = 20 }: { target?: string; outcome?: Outcome; limit?: number } = {},
 ): Promise<ListedDeploy[]> {
   const { deploy, rollback, changeEnv, restart, drill } = WorkflowType;
   const types = `WorkflowType IN ('${deploy}', '${rollback}', '${changeEnv}', '${restart}', '${drill}')`;
-  const query = target === undefined ? types : `${types} AND WorkflowId = '${deployWorkflowId(targetName(target))}'`;
+  const query = [
+    types,
+    ...(target === undefined ? [] : [`WorkflowId = '${deployWorkflowId(targetName(target))}'`]),
+    ...(outcome === undefined ? [] : [`${searchAttributes.outcome} = '${outcome}'`]),
+  ].join(' AND ');
   const found: ListedDeploy[] = [];
   try {
     for await (const info of server.client.workflow.list({ query, pageSize: limit })) {

@@ -3,7 +3,9 @@ import { defaultPayloadConverter, NamespaceNotFoundError, type Payload } from '@
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { type EncryptionCodec, encryptionCodec } from '../codec/encryption-codec.ts';
 import { payloadKeys } from '../codec/payload-keys.ts';
+import type { Tracing } from '../tracing/tracing.ts';
 import { SetupMissing, TemporalUnavailable } from './errors.ts';
+import { startTracing } from './tracing.ts';
 
 export interface ConnectOptions {
   /** Instead of what Temporal's variables (TEMPORAL_ADDRESS, …) and profile file say. */
@@ -23,6 +25,8 @@ export interface Server {
   tls: boolean;
   /** What every payload passes through on its way. */
   codec: EncryptionCodec;
+  /** Absent: nobody asked for it. */
+  tracing?: Tracing | undefined;
   /** Questions that have no answer yet. */
   readonly open: Set<Promise<unknown>>;
 }
@@ -51,8 +55,14 @@ export async function connectServer(options: ConnectOptions = {}): Promise<Serve
       address,
     }) as OpenedConnection;
     await connection.untilReady(Date.now() + (options.timeoutMs ?? 6000));
-    const client = new Client({ connection, namespace, dataConverter: { payloadCodecs: [codec] } });
-    return { client, connection, address, namespace, tls, codec, open: new Set() };
+    const tracing = await startTracing({ env: process.env, log: (line) => console.error(line) });
+    const client = new Client({
+      connection,
+      namespace,
+      dataConverter: { payloadCodecs: [codec] },
+      interceptors: { workflow: tracing ? [tracing.client] : [] },
+    });
+    return { client, connection, address, namespace, tls, codec, tracing, open: new Set() };
   } catch (error) {
     throw asClientError(error, { address, namespace, tls });
   }
@@ -81,8 +91,8 @@ export async function decodePayload<T>({ codec }: Pick<Server, 'codec'>, payload
  * Closes the connection once every question has its answer, or its deadline is over: the SDK tries a failed call again from
  * a timer, and on a closed connection that throws where nobody can catch it, so that Node ends the process.
  */
-export async function closeServer({ connection, open }: Server): Promise<void> {
-  await Promise.allSettled(open);
+export async function closeServer({ connection, open, tracing }: Server): Promise<void> {
+  await Promise.allSettled([...open, tracing?.flush()]);
   await connection.close();
 }
 

@@ -5,7 +5,7 @@ import type { ExecRequest, ExecResult, SshPort } from '../../activities/ssh/port
 
 /** Runs commands on this machine as a host would, without SSH: for tests about what many deploys leave behind. */
 export function localPort(): SshPort {
-  return { exec: (_target, request) => exec(request), handshakes: 0, close: async () => {} };
+  return { exec: (_target, request) => exec(request), handshakes: 0, connections: 0, close: async () => {} };
 }
 
 async function exec({ command, stdin, timeoutMs, signal, onStdout, onStderr }: ExecRequest): Promise<ExecResult> {

@@ -13,15 +13,20 @@ const names = readdirSync(folder)
   .map((file) => file.slice(0, -'.json'.length));
 const read = (name: string): { events: object[] } => JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8'));
 
+async function replay(code: { traced: boolean }): Promise<Map<string, Error | undefined>> {
+  quietRuntime(() => {});
+  const histories = names.map((workflowId) => ({ workflowId, history: read(workflowId) }));
+  const results = Worker.runReplayHistories({ workflowBundle: await workflowBundle(code) }, histories);
+  const errors = new Map<string, Error | undefined>();
+  for await (const { workflowId, error } of results) errors.set(workflowId, error);
+  return errors;
+}
+
 describe('a stored history', () => {
   let errors: Map<string, Error | undefined>;
   before(async function () {
     this.timeout(120_000);
-    quietRuntime(() => {});
-    const histories = names.map((workflowId) => ({ workflowId, history: read(workflowId) }));
-    const results = Worker.runReplayHistories({ workflowBundle: await workflowBundle() }, histories);
-    errors = new Map();
-    for await (const { workflowId, error } of results) errors.set(workflowId, error);
+    errors = await replay({ traced: false });
   });
 
   for (const name of names) {
@@ -30,6 +35,13 @@ describe('a stored history', () => {
       assert.ifError(errors.get(name));
     });
   }
+
+  it('replays on a worker that OpenTelemetry follows, though it began on one that was not', async function () {
+    this.timeout(120_000);
+    const traced = await replay({ traced: true });
+    assert.deepEqual([...traced.keys()].sort(), [...names].sort());
+    for (const [name, error] of traced) assert.ifError(error && new Error(name, { cause: error }));
+  });
 
   it('is there for each outcome', () => {
     for (const outcome of outcomes) {

@@ -32,10 +32,10 @@ describe('dbc', () => {
     ['a tail that is no number', ['logs', 'p', 'db', '--tail', '-1'], /expected --tail to be a whole number/],
     [
       'a health address that is only a port',
-      ['serve', '--config', 'examples/automated-trading-platform/deploy.yaml', '--health-address', '8234'],
-      /expected --health-address to be an address and a port; found "8234"/,
+      ['serve', '--config', 'examples/automated-trading-platform/deploy.yaml', '--listen', '8234'],
+      /expected --listen to be an address and a port; found "8234"/,
     ],
-    ['a health address for --dev', ['serve', '--dev', '--health-address', '[::1]:8234'], /cannot be used with/],
+    ['an address to answer at for --dev', ['serve', '--dev', '--listen', '[::1]:8234'], /cannot be used with/],
     ['a config file that is not there', ['config', '--config', '/no/such/file'], /expected a config file at/],
     ['a format that no report has', ['report', 'p', '--format', 'pdf'], /Allowed choices are markdown, json, html/],
     ['no command at all', [], /Usage: dbc/],

@@ -23,7 +23,15 @@ const rules: Record<string, Rule> = {
   'src/domain': { from: ['src/contracts'], packages: /^@marcbachmann\/cel-js$/ },
   'src/config': { from: pure, packages: /^(zod|yaml|node:(fs|path|os|url|util)(\/.*)?)$/ },
   'src/codec': { from: pure, packages: /^(@temporalio\/(common|proto)|node:(crypto|events|fs|http|net))$/ },
-  'src/client': { from: [...pure, 'src/codec'], packages: /^(@temporalio\/(client|common|envconfig)|node:.*)$/ },
+  'src/tracing': {
+    from: pure,
+    packages: /^(@opentelemetry\/.*|@temporalio\/interceptors-opentelemetry|node:timers\/promises)$/,
+  },
+  'src/client': {
+    from: [...pure, 'src/codec'],
+    lazily: ['src/tracing'],
+    packages: /^(@temporalio\/(client|common|envconfig)|node:.*)$/,
+  },
   'src/cli': {
     from: [...pure, 'src/client'],
     lazily: ['src/codec', 'src/config', 'src/embedded', 'activities', 'worker'],

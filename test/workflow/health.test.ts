@@ -75,7 +75,7 @@ describe('the health endpoint of a worker', () => {
     await assert.rejects(openEndpoint({ host: '127.0.0.1', port: Number(new URL(url).port) }, {}), {
       type: 'InvalidInput',
       message: /cannot be listened on: .*EADDRINUSE/,
-      hint: /--health-address/,
+      hint: /--listen/,
     });
   });
 

@@ -1,3 +1,4 @@
+import type { Log } from '../../../worker/log.ts';
 import { ExitCode } from '../../contracts/errors.ts';
 import { defaultConfig } from '../flags.ts';
 import { listenAddress } from '../listen-address.ts';
@@ -9,7 +10,10 @@ export interface ServeFlags extends OutputFlags {
   dev?: boolean | undefined;
   buildId?: string | undefined;
   deploymentName: string;
+  listen?: string | undefined;
+  /** The former name of `listen`. */
   healthAddress?: string | undefined;
+  logFormat: 'text' | 'json';
 }
 
 /** `dbc serve`: a worker for an existing Temporal; with `--dev` also a private Temporal with its UI. */
@@ -17,16 +21,17 @@ export async function serve(terminal: Terminal, flags: ServeFlags): Promise<Exit
   const { config = defaultConfig, dev } = flags;
   const { keepHeapSmall } = await import('../../../worker/heap.ts');
   keepHeapSmall();
-  const log = (line: string): void => terminal.note(line);
+  const { createLog } = await import('../../../worker/log.ts');
+  const log = createLog(flags.logFormat, (line) => terminal.note(line));
   const { loadConfigFile } = await import('../../config/load.ts');
   const { targets } = await loadConfigFile(config);
   const interrupted = untilSignal();
   const worker = dev ? await serveDev(terminal, config, log) : await serveExisting(config, flags, log);
-  terminal.note(
+  log(
     `Serving ${Object.keys(targets).join(', ')} of ${config}. Ctrl-C stops; a deploy that runs goes on when a worker is back.`,
   );
   const name = await Promise.race([interrupted, worker.stopped]);
-  if (name) terminal.note(`${name}: stopping`);
+  if (name) log(`${name}: stopping`);
   await worker.stop();
   return ExitCode.succeeded;
 }
@@ -39,11 +44,10 @@ interface Serving {
 
 async function serveExisting(
   configPath: string,
-  { buildId, deploymentName, healthAddress }: ServeFlags,
-  log: (line: string) => void,
+  { buildId, deploymentName, healthAddress, listen: address = healthAddress, logFormat }: ServeFlags,
+  log: Log,
 ): Promise<Serving> {
-  const health =
-    healthAddress === undefined ? {} : { healthAddress: await listenAddress('--health-address', healthAddress) };
+  const listen = address === undefined ? {} : { listen: await listenAddress('--listen', address) };
   // Asked first, as its errors say what to do.
   const { connect } = await import('../../client/index.ts');
   const client = await connect();
@@ -53,7 +57,7 @@ async function serveExisting(
   await client.close();
   const { serve: startWorker } = await import('../../../worker/serve.ts');
   const version = buildId === undefined ? {} : { version: { deploymentName, buildId } };
-  return startWorker({ configPath, env: process.env, log, ...version, ...health });
+  return startWorker({ configPath, env: process.env, log, logEvents: logFormat === 'json', ...version, ...listen });
 }
 
 async function serveDev(terminal: Terminal, configPath: string, log: (line: string) => void): Promise<Serving> {
