@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ListedDeploy, listDeploys } from '../src/client/deploys.ts';
+import { ask } from '../src/client/server.ts';
 import type { ChangeKind, Phase } from '../src/contracts/deploy.ts';
 import { untouched } from '../src/domain/deploy-words.ts';
 
@@ -14,16 +15,15 @@ export interface Standing {
   succeededAt?: number;
 }
 
-type Asked = Parameters<typeof listDeploys>[0];
+type Asked = Parameters<typeof listDeploys>[0] & Parameters<typeof ask>[0];
 
 /** Who asks for metrics gives up after a few seconds. Milliseconds. */
 const answerWithinMs = 3000;
 
 /** How the targets stand; undefined when Temporal does not say so in time, or refuses. */
 export async function standingOf(server: Asked, targets: readonly string[]): Promise<Standing[] | undefined> {
-  const asked = server.client
-    .withDeadline(Date.now() + answerWithinMs, () => Promise.all(targets.map((target) => standing(server, target))))
-    .catch(() => undefined);
+  const each = () => Promise.all(targets.map((target) => standing(server, target)));
+  const asked = ask(server, each, answerWithinMs).catch(() => undefined);
   return Promise.race([asked, sleep(answerWithinMs, undefined, { ref: false })]);
 }
 

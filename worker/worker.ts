@@ -51,8 +51,11 @@ export async function createWorker(options: WorkerOptions): Promise<{ worker: Wo
     askHolder: askHolderBy(client, server),
   });
   const targets = async () => (await deps.listSchedules()).map(({ target }) => target);
-  const standing = (names: readonly string[]) =>
-    standingOf({ client, namespace, address: connection.options.address, tls: false }, names);
+  const temporal = {
+    ...{ client, connection, namespace, address: connection.options.address, tls: false },
+    open: new Set<Promise<unknown>>(),
+  };
+  const standing = (names: readonly string[]) => standingOf(temporal, names);
   const observers = options.observe?.({ ssh, running, targets, standing }, deps.secrets) ?? [];
   const tracing = await startTracing({ env, log, redact: (text) => deps.secrets.redact(text) });
   keepHeapSmall();
@@ -87,6 +90,8 @@ export async function createWorker(options: WorkerOptions): Promise<{ worker: Wo
     close: async () => {
       await close();
       await tracing?.flush();
+      // The SDK tries a call again from a timer; on a closed connection that would end the process.
+      await Promise.allSettled(temporal.open);
     },
   };
 }

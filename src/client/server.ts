@@ -69,7 +69,11 @@ export async function connectServer(options: ConnectOptions = {}): Promise<Serve
 }
 
 /** Asks the server within a deadline, so that a dead one is noticed. Milliseconds. */
-export async function ask<T>(server: Server, request: () => Promise<T>, deadlineMs = 5000): Promise<T> {
+export async function ask<T>(
+  server: Pick<Server, 'connection' | 'open' | 'address' | 'namespace' | 'tls'>,
+  request: () => Promise<T>,
+  deadlineMs = 5000,
+): Promise<T> {
   const question = server.connection.withDeadline(Date.now() + deadlineMs, request);
   server.open.add(question);
   try {

@@ -4,8 +4,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, Connection } from '@temporalio/client';
+import { Worker } from '@temporalio/worker';
 import { parse } from 'yaml';
-import { type HttpReceiver, startHttpReceiver } from '../lab/http-receiver.ts';
+import { workflowBundle } from '../../worker/bundle.ts';
+import { quietRuntime } from '../../worker/runtime.ts';
+import { answer, type HttpReceiver, startHttpReceiver } from '../lab/http-receiver.ts';
 import { needs } from '../lab/needs.ts';
 import { makeTinyOrigin } from '../lab/origin.ts';
 import { freePort } from '../lab/ports.ts';
@@ -34,8 +38,12 @@ describe('a worker that is watched', function () {
   let host: SshHost;
   let temporal: TemporalServer;
   let collector: HttpReceiver;
+  /** A collector for what is no JSON. */
+  let others: HttpReceiver;
+  let env: Record<string, string>;
   let serving: Running;
   let commit: string;
+  let url: string;
   /** Before a deploy, during it, and after it and another one that fails. */
   const scrapes: string[] = [];
   let metrics: Map<string, ScrapedMetric>;
@@ -43,17 +51,18 @@ describe('a worker that is watched', function () {
   before(async () => {
     dir = mkdtempSync(join(tmpdir(), 'dbc-observed-'));
     const origin = await makeTinyOrigin(join(dir, 'tiny'));
-    [host, temporal, collector] = await Promise.all([
+    [host, temporal, collector, others] = await Promise.all([
       startSshHost({ alias: 'web-1' }),
       startTemporal({ persistent: false }),
-      startHttpReceiver(),
+      startHttpReceiver(answer(200, '{}')),
+      startHttpReceiver(answer(200, '')),
     ]);
     await sshOutput(host, `git clone -q ${origin.path} app && cd app && ./build && ./start`);
     commit = await origin.commitFiles({ 'build-seconds': '2\n' });
     const config = join(dir, 'deploy.yaml');
     writeFileSync(config, tinyConfig(host, origin.healthUrl, { recovery: 0 }));
     const listen = `127.0.0.1:${await freePort()}`;
-    const env = {
+    env = {
       ...temporal.env,
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
       OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
@@ -61,7 +70,8 @@ describe('a worker that is watched', function () {
     };
     serving = startDbc(['serve', '--config', config, '--listen', listen, '--log-format', 'json'], env);
     await until(() => serving.said().includes('Serving production'), { timeoutMs: 40_000 });
-    const scrape = async () => void scrapes.push(await (await fetch(`http://${listen}/metrics`)).text());
+    url = `http://${listen}`;
+    const scrape = async () => void scrapes.push(await (await fetch(`${url}/metrics`)).text());
     await scrape();
     const deploy = (asked: string) => dbc(['deploy', 'production', '--commit', asked], env);
     let deploying = true;
@@ -78,7 +88,7 @@ describe('a worker that is watched', function () {
   after(async () => {
     serving?.kill('SIGTERM');
     await serving?.done;
-    await Promise.all([host?.stop(), temporal?.stop(), collector?.stop()]);
+    await Promise.all([host?.stop(), temporal?.stop(), collector?.stop(), others?.stop()]);
     rmSync(dir, { recursive: true, force: true });
   });
 
@@ -220,6 +230,17 @@ describe('a worker that is watched', function () {
     });
   });
 
+  it('leaves histories that one without OpenTelemetry goes on with', async () => {
+    const connection = await Connection.connect({ address: temporal.address });
+    const deploys = new Client({ connection }).workflow.list({ query: "WorkflowId = 'deploy/production'" });
+    quietRuntime(() => {});
+    const code = { workflowBundle: await workflowBundle({ traced: false }) };
+    const errors: unknown[] = [];
+    for await (const { error } of Worker.runReplayHistories(code, deploys.intoHistories())) errors.push(error);
+    await connection.close();
+    assert.deepEqual(errors, [undefined, undefined]);
+  });
+
   describe('in its traces', () => {
     const spans = () =>
       collector.received.flatMap(({ body }) =>
@@ -227,6 +248,12 @@ describe('a worker that is watched', function () {
           scopeSpans.flatMap((scope) => scope.spans),
         ),
       ) as Span[];
+    /** A question that a workflow answers; what is said beside the answer. */
+    const health = async (variables: Record<string, string>) => {
+      const { code, stderr } = await dbc(['health', 'production'], { ...env, ...variables });
+      assert.equal(code, 0, stderr);
+      return stderr;
+    };
     const facts = ({ attributes }: Span) =>
       Object.fromEntries(attributes.map(({ key, value }) => [key, value.stringValue]));
 
@@ -250,6 +277,28 @@ describe('a worker that is watched', function () {
       }
     });
 
+    it('belongs to the trace of who starts it, when that one says so', async () => {
+      const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+      await health({ TRACEPARENT: `00-${traceId}-00f067aa0ba902b7-01` });
+      const started = spans().find(({ name }) => name === 'StartWorkflow:InspectWorkflow');
+      assert.deepEqual([started?.traceId, started?.parentSpanId], [traceId, '00f067aa0ba902b7']);
+    });
+
+    it('comes as protobuf when nobody asks for JSON', async () => {
+      const before = others.received.length;
+      await health({ OTEL_EXPORTER_OTLP_ENDPOINT: others.url, OTEL_EXPORTER_OTLP_PROTOCOL: '' });
+      const [sent] = others.received.slice(before);
+      assert.deepEqual([sent?.path, sent?.headers['content-type']], ['/v1/traces', 'application/x-protobuf']);
+    });
+
+    it('is worth no failed command: what cannot be sent, and what is not there to send it, is said', async () => {
+      const gone = await health({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' });
+      assert.match(gone, /^OpenTelemetry: spans cannot be sent: .*ECONNREFUSED/m);
+      const grpc = await health({ OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' });
+      assert.match(grpc, /expected OTEL_EXPORTER_OTLP_PROTOCOL to be http\/protobuf or http\/json, found "grpc"/);
+      assert.doesNotMatch(await health({ OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', OTEL_SDK_DISABLED: 'true' }), /OpenT/);
+    });
+
     it('has no span for the questions of those who follow the deploy', () => {
       assert.deepEqual(
         spans()
@@ -258,6 +307,17 @@ describe('a worker that is watched', function () {
         [],
       );
     });
+  });
+
+  it('goes on telling of itself while Temporal is away, claims nothing of its targets, and ends in order', async () => {
+    await temporal.kill9();
+    const started = performance.now();
+    const scrape = await (await fetch(`${url}/metrics`)).text();
+    assert.ok(performance.now() - started < 10_000, 'Prometheus would have given up');
+    assert.deepEqual([numberOf(scrape, 'dbc_temporal_up '), lineOf(scrape, 'dbc_target_')], [0, undefined]);
+    assert.match(scrape, /^temporal_worker_task_slots_available\{/m);
+    serving.kill('SIGTERM');
+    assert.equal((await serving.done).code, 0);
   });
 });
 

@@ -35,7 +35,13 @@ describe('dbc', () => {
       ['serve', '--config', 'examples/automated-trading-platform/deploy.yaml', '--listen', '8234'],
       /expected --listen to be an address and a port; found "8234"/,
     ],
+    [
+      'the same under the former name of the flag',
+      ['serve', '--config', 'examples/automated-trading-platform/deploy.yaml', '--health-address', '8234'],
+      /expected --listen to be an address and a port; found "8234"/,
+    ],
     ['an address to answer at for --dev', ['serve', '--dev', '--listen', '[::1]:8234'], /cannot be used with/],
+    ['an unknown format of the log', ['serve', '--log-format', 'xml'], /Allowed choices are text, json/],
     ['a config file that is not there', ['config', '--config', '/no/such/file'], /expected a config file at/],
     ['a format that no report has', ['report', 'p', '--format', 'pdf'], /Allowed choices are markdown, json, html/],
     ['no command at all', [], /Usage: dbc/],

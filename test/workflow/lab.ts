@@ -3,6 +3,7 @@ import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { ChangeEnvRequest, RestartRequest } from '../../src/contracts/change-env.ts';
 import type { DeployReport, DeployRequest, DeployView, Phase } from '../../src/contracts/deploy.ts';
+import type { EndedDeploy } from '../../src/contracts/ended-deploy.ts';
 import type { TargetSchedules } from '../../src/contracts/monitor.ts';
 import {
   abortSignal,
@@ -12,6 +13,7 @@ import {
   taskQueue,
   WorkflowType,
 } from '../../src/contracts/temporal.ts';
+import { deploySinks } from '../../worker/observer.ts';
 import { connectNative, quietRuntime } from '../../worker/runtime.ts';
 import { createTimeSkipping, startTemporal } from '../lab/temporal.ts';
 import { workflowBundle } from './bundle.ts';
@@ -46,6 +48,8 @@ export class Lab {
   address = '';
   /** What the worker's config is said to have scheduled. */
   schedules: TargetSchedules[] = [];
+  /** What workflows have told of their end, in order. */
+  readonly told: EndedDeploy[] = [];
   readonly #models = new Map<string, Model>();
   readonly #connection: NativeConnection;
   readonly #close: () => Promise<void>;
@@ -96,7 +100,11 @@ export class Lab {
   async worker(options: { taskQueue: string; only?: 'workflows' | 'activities' }): Promise<Worker> {
     // A worker that a test shuts down keeps no workflow, because the server would wait for it to come back.
     const maxCachedWorkflows = options.taskQueue === taskQueue ? 50 : 0;
-    const workflows: Partial<WorkerOptions> = { workflowBundle: await workflowBundle(), maxCachedWorkflows };
+    const workflows: Partial<WorkerOptions> = {
+      workflowBundle: await workflowBundle(),
+      maxCachedWorkflows,
+      sinks: deploySinks([{ deployEnded: (deploy) => void this.told.push(deploy) }]),
+    };
     const activities: Partial<WorkerOptions> = {
       activities: modelActivities(
         (name) => this.#models.get(name),
