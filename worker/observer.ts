@@ -12,6 +12,9 @@ export interface StepFacts {
   deploy?: string;
   commit?: string;
   workflowId?: string;
+  /** Of the span that it runs in, when it is traced. */
+  trace_id?: string;
+  span_id?: string;
 }
 
 /** How an attempt at a step ended. */
@@ -27,7 +30,7 @@ export interface StepEnd {
 
 /** Who wants to know what happens in a worker. */
 export interface Observer {
-  /** Called within the activity. */
+  /** Called within the activity; who knows more of it adds that to `facts`. */
   stepBegan?(facts: StepFacts): void;
   /** Called within the activity; `facts` may have learned the commit. */
   stepEnded?(facts: StepFacts, end: StepEnd): void;
@@ -51,16 +54,14 @@ export function observeSteps(observers: readonly Observer[]): ActivityIntercepto
             for (const observer of observers) observer.stepEnded?.(step, { ...how, seconds, attempt });
           };
           for (const observer of observers) observer.stepBegan?.(step);
-          try {
-            const result = await next(input);
-            const commit = text(result, 'sha');
-            if (commit !== undefined) step.commit = commit;
-            end({ outcome: 'done' });
-            return result;
-          } catch (error) {
+          const result = await next(input).catch((error: unknown) => {
             end(failureOf(context, error));
             throw error;
-          }
+          });
+          const commit = text(result, 'sha');
+          if (commit !== undefined) step.commit = commit;
+          end({ outcome: 'done' });
+          return result;
         },
       },
       outbound: { getLogAttributes: (attributes, next) => next({ ...attributes, ...facts }) },

@@ -89,8 +89,13 @@ function start(exporter: SpanExporter, { env, log, redact = (text) => text }: Tr
       }),
     ],
     sinks: { exporter: makeWorkflowExporter(processor, resource) },
-    stepBegan: describeSpan,
-    stepEnded: describeSpan,
+    stepBegan(facts) {
+      const span = trace.getActiveSpan();
+      span?.setAttributes(spanFacts(facts));
+      const { traceId, spanId } = span?.spanContext() ?? {};
+      Object.assign(facts, { trace_id: traceId, span_id: spanId });
+    },
+    stepEnded: (facts) => void trace.getActiveSpan()?.setAttributes(spanFacts(facts)),
     flush: () => Promise.race([provider.forceFlush(), sleep(flushWithinMs, undefined, { ref: false })]),
   };
 }
@@ -103,8 +108,4 @@ function startsAndSignals(within: <T>(call: () => T) => T): WorkflowClientInterc
     startWithDetails: (input, next) => within(() => official.startWithDetails(input, next)),
     signal: (input, next) => within(() => official.signal(input, next)),
   };
-}
-
-function describeSpan(facts: SpanFacts): void {
-  trace.getActiveSpan()?.setAttributes(spanFacts(facts));
 }

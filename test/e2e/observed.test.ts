@@ -203,7 +203,7 @@ describe('a worker that is watched', function () {
         steps,
       );
       const build = done.find(({ step }) => step === 'build');
-      const { time, seconds, deploy, trace_id: _, ...facts } = build ?? {};
+      const { time, seconds, deploy, trace_id: trace, span_id: span, ...facts } = build ?? {};
       assert.deepEqual(facts, {
         level: 'info',
         message: 'build done',
@@ -216,6 +216,7 @@ describe('a worker that is watched', function () {
         workflowId: 'deploy/production',
       });
       assert.ok(Number(seconds) > 2 && Date.parse(String(time)) > 0);
+      assert.match(`${trace} ${span}`, /^[0-9a-f]{32} [0-9a-f]{16}$/);
       const ended = lines().find(({ message }) => message === 'deploy ended: succeeded');
       assert.deepEqual([ended?.['target'], ended?.['commit'], ended?.['deploy']], ['production', commit, deploy]);
     });
@@ -309,15 +310,17 @@ describe('a worker that is watched', function () {
     });
   });
 
-  it('goes on telling of itself while Temporal is away, claims nothing of its targets, and ends in order', async () => {
-    await temporal.kill9();
-    const started = performance.now();
-    const scrape = await (await fetch(`${url}/metrics`)).text();
-    assert.ok(performance.now() - started < 10_000, 'Prometheus would have given up');
-    assert.deepEqual([numberOf(scrape, 'dbc_temporal_up '), lineOf(scrape, 'dbc_target_')], [0, undefined]);
-    assert.match(scrape, /^temporal_worker_task_slots_available\{/m);
-    serving.kill('SIGTERM');
-    assert.equal((await serving.done).code, 0);
+  describe('while Temporal is away', () => {
+    it('goes on telling of itself, claims nothing of its targets, and ends in order', async () => {
+      await temporal.kill9();
+      const started = performance.now();
+      const scrape = await (await fetch(`${url}/metrics`)).text();
+      assert.ok(performance.now() - started < 10_000, 'Prometheus would have given up');
+      assert.deepEqual([numberOf(scrape, 'dbc_temporal_up '), lineOf(scrape, 'dbc_target_')], [0, undefined]);
+      assert.match(scrape, /^temporal_worker_task_slots_available\{/m);
+      serving.kill('SIGTERM');
+      assert.equal((await serving.done).code, 0);
+    });
   });
 });
 
