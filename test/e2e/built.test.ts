@@ -99,12 +99,18 @@ describe('the npm package', function () {
 
   it('holds what runs, with its types and its docs, and nothing else', () => {
     const needed =
-      /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|docs\/.*\.md|dist\/(src|workflows|activities|worker)\/.*\.js|dist\/.*\.d\.ts|dist\/host\/[a-z]+\.sh|dist\/workflow-bundle\.js)$/;
+      /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|docs\/.*\.md|docs\/grafana\/.*\.json|docs\/prometheus\/rules\.yml|dist\/(src|workflows|activities|worker)\/.*\.js|dist\/.*\.d\.ts|dist\/host\/[a-z]+\.sh|dist\/workflow-bundle(-traced)?\.js)$/;
     assert.deepEqual(
       files.filter((path) => !needed.test(path)),
       [],
     );
-    for (const one of ['dist/src/cli/main.js', 'dist/host/main.sh', 'dist/workflow-bundle.js', 'LICENSE'])
+    for (const one of [
+      'dist/src/cli/main.js',
+      'dist/host/main.sh',
+      'dist/workflow-bundle.js',
+      'dist/workflow-bundle-traced.js',
+      'LICENSE',
+    ])
       assert.ok(files.includes(one), one);
   });
 

@@ -39,7 +39,7 @@ describe('the SSH connection', () => {
   it('is opened once for callers that come together, and kept for those that come later', async () => {
     await Promise.all([exec('true'), exec('true'), exec('true')]);
     await exec('true');
-    assert.equal(port.handshakes, 1);
+    assert.deepEqual([port.handshakes, port.connections], [1, 1]);
   });
 
   it('is joined by another when the server allows no more sessions on it', async () => {
@@ -61,7 +61,7 @@ describe('the SSH connection', () => {
     await exec('true');
     await host.restart();
     assert.equal((await exec('echo ok')).stdout.toString(), 'ok\n');
-    assert.equal(port.handshakes, 2);
+    assert.deepEqual([port.handshakes, port.connections], [2, 1]);
   });
 
   it('that died in the very moment of a call is replaced, and the command runs once', async () => {
@@ -106,6 +106,7 @@ describe('the SSH connection', () => {
     const target: SshTarget = host;
     await brief.exec(target, { command: 'true', timeoutMs: 5000 });
     await sleep(400);
+    assert.equal(brief.connections, 0);
     await brief.exec(target, { command: 'true', timeoutMs: 5000 });
     assert.equal(brief.handshakes, 2);
     await brief.close();
@@ -120,6 +121,7 @@ describe('the SSH connection', () => {
   it('that is closed with the port ends its commands, and refuses new ones', async () => {
     const { result } = await running();
     await port.close();
+    assert.equal(port.connections, 0);
     assert.match((await failure(result, 'SshUnavailable')).message, /closed by this process/);
     await failure(exec('true'), 'SshUnavailable');
   });
