@@ -30,7 +30,7 @@ export interface Tracing {
   client: WorkflowClientInterceptor;
   activity: ActivityInterceptorsFactory[];
   sinks: InjectedSinks<OpenTelemetrySinks>;
-  /** An observer's methods: they tell the span of a step what it is about. */
+  /** An observer's methods: they tell the span of a step what it is about, and the step which span it is. */
   stepBegan(facts: SpanFacts): void;
   stepEnded(facts: SpanFacts): void;
   /** Sends what has not been sent yet; gives up after three seconds. */
@@ -46,8 +46,9 @@ let started: Tracing | undefined;
 
 /** Starts OpenTelemetry's SDK as its environment variables say; undefined when they ask for what is not there. */
 export function tracing(options: TracingOptions): Tracing | undefined {
+  if (started) return started;
   const exporter = exporterFor(options);
-  if (exporter) started ??= start(exporter, options);
+  started = exporter && start(exporter, options);
   return started;
 }
 
