@@ -1,4 +1,4 @@
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, existsSync } from 'node:fs';
 import type { DeployView } from '../contracts/deploy.ts';
 import { explainCommand } from '../domain/deploy-error.ts';
 import type { CommandFailure } from './failure.ts';
@@ -31,12 +31,19 @@ export class GithubActions {
     this.#group = title;
   }
 
-  annotate(level: 'error' | 'warning', title: string, message: string): void {
+  annotate(level: 'error' | 'warning', title: string, message: string, place: Record<string, string> = {}): void {
     this.group();
-    this.#write(`::${level} title=${escapedProperty(title)}::${escaped(message)}`);
+    const properties = Object.entries({ ...place, title }).map(([name, value]) => `${name}=${escapedProperty(value)}`);
+    this.#write(`::${level} ${properties.join(',')}::${escaped(message)}`);
   }
 
   failed({ type, message, hint }: Omit<CommandFailure, 'exitCode'>, title = 'dbc'): void {
+    // Mistakes in a config that is checked out here are shown in it, each at its place.
+    const places = [...message.matchAll(/^ *(\S+):(\d+):(\d+): (.*)$/gm)].filter(([, file = '']) => existsSync(file));
+    for (const [, file = '', line = '', col = '', said = ''] of places) {
+      this.annotate('error', title, `${type}: ${said}`, { file, line, col });
+    }
+    if (places.length > 0) return;
     const lines = [`${type}: ${message}`, ...(hint ? [`What to do: ${hint}`] : []), `More: ${explainCommand(type)}`];
     this.annotate('error', title, lines.join('\n'));
   }

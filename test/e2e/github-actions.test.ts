@@ -209,6 +209,28 @@ describe('the GitHub action', function () {
     return [report.outcome, report.abort?.reason];
   }
 
+  it('marks each mistake of a config in the file, at its line', async () => {
+    const config = join(dir, 'wrong.yaml');
+    writeFileSync(
+      config,
+      'targets:\n  production:\n    hosts: [web-1]\n    repositry: { path: /srv/app }\n    wiat: 3s\n',
+    );
+    const { code, log } = await job({ ...inputs, embedded: 'true', config }, origin.first).ended;
+    assert.equal(code, 2, log);
+    for (const [line, meant] of [
+      [4, 'repository'],
+      [5, 'wait'],
+    ]) {
+      assert.match(
+        log,
+        new RegExp(
+          `^::error file=${config},line=${line},col=5,title=dbc::InvalidInput: .*Did you mean "${meant}"`,
+          'm',
+        ),
+      );
+    }
+  });
+
   it('aborts the deploy when the job is cancelled, with the signals of a runner, and leaves the host as it was', async () => {
     const before = await head();
     const sha = await origin.commitFiles({ 'build-fails': null, 'build-seconds': '60.125\n' });

@@ -104,7 +104,10 @@ describe('dbc env set', () => {
       key,
     );
     assert.deepEqual({ code, intact, shown: screen.includes(canary) }, { code: 2, intact: true, shown: false });
-    assert.match(screen, /^New value of TOKEN: \r\n.*Interrupted; nothing was started\.\r\n  More: dbc explain InvalidInput\r\n$/s);
+    assert.match(
+      screen,
+      /^New value of TOKEN: \r\n.*Interrupted; nothing was started\.\r\n {2}More: dbc explain InvalidInput\r\n$/s,
+    );
   });
 
   it('lets several names through only to take them out', () => {
