@@ -1,7 +1,7 @@
 import { NoDeploy } from '../client/errors.ts';
 import type { DeployRef, End, Moment } from '../client/index.ts';
 import type { DeployView } from '../contracts/deploy.ts';
-import { ExitCode } from '../contracts/errors.ts';
+import { ErrorType, ExitCode } from '../contracts/errors.ts';
 import { cleaned } from './clean.ts';
 import { exitCodeOf } from './exit-code.ts';
 import type { Interruption, OnInterrupt } from './interruption.ts';
@@ -10,6 +10,14 @@ import { summary, unreportedLines } from './render/summary.ts';
 import type { Session } from './session.ts';
 import type { Terminal } from './terminal.ts';
 
+/** A deploy was refused because somebody else holds a host, and its command is to wait for that. */
+export class HostStillBusy extends Error {}
+
+export interface FollowOptions {
+  /** Whether to wait for a host that is held: then its refusal is thrown as HostStillBusy, and not shown as an end. */
+  waits?: boolean;
+}
+
 /** Follows a deploy to its end, shows it, and says what it came to. */
 export async function followDeploy(
   terminal: Terminal,
@@ -17,6 +25,7 @@ export async function followDeploy(
   deploy: DeployRef,
   interruption: Interruption,
   mode: OnInterrupt,
+  { waits = false }: FollowOptions = {},
 ): Promise<ExitCode> {
   const link = session.link(deploy);
   const presenter = await presenterFor(terminal, {
@@ -34,6 +43,8 @@ export async function followDeploy(
     await presenter.end();
   }
   if (interruption.signal.aborted) return left(terminal, deploy, mode);
+  const failure = seen.end?.report?.outcome === 'not-applied' ? seen.end.report.failure : undefined;
+  if (waits && failure?.type === ErrorType.HostBusy) throw new HostStillBusy(cleaned(failure.message));
   return conclude(terminal, session, deploy, seen);
 }
 

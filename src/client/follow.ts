@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeployView } from '../contracts/deploy.ts';
 import { TemporalUnavailable } from './errors.ts';
@@ -45,6 +46,8 @@ export async function* follow(
 ): AsyncGenerator<Moment, End | undefined> {
   const { intervalMs = 300, firstLookMs = 0, patienceMs, signal } = options;
   let { runId } = deploy;
+  // The SDK listens to it anew with every long poll, and Node would warn of that after eleven.
+  if (signal) setMaxListeners(0, signal);
   const moved = (to: string): void => {
     runId = to;
   };

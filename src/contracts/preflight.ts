@@ -18,6 +18,8 @@ export interface EnvReport {
   refused: string[];
   required: EnvVariable[];
   conditions: EnvCondition[];
+  /** What else is in the file; absent in the answer of a worker that does not tell. */
+  others?: EnvVariable[];
   /** Set more than once; the last one counts. */
   duplicates: string[];
   /** What the compose file asks for by `${NAME}`; absent where this Compose cannot say. */

@@ -9,6 +9,7 @@ export function envReport(text: string, config: EnvConfig): EnvReport {
     const value = values.get(name);
     return { name, state: value === undefined ? 'missing' : value === '' ? 'empty' : 'set' };
   };
+  const asked = new Set([...config.required, ...config.requiredWhen.flatMap(({ then }) => then)]);
   return {
     file: config.file,
     refused: envFileProblems(text).map(({ line, message }) => `line ${line}: ${message}`),
@@ -18,6 +19,7 @@ export function envReport(text: string, config: EnvConfig): EnvReport {
       const verdict = holds === undefined ? 'cannot be evaluated' : holds ? 'yes' : 'no';
       return { if: condition, holds: verdict, level, then: then.map(variable) };
     }),
+    others: [...values.keys()].filter((name) => !asked.has(name)).map(variable),
     duplicates: duplicateVariables(text),
   };
 }

@@ -35,10 +35,23 @@ describe('dbc env check', () => {
       '   · KEY  missing',
       'Required when int(env.A) > 1: it cannot be evaluated',
       '   · D  missing',
+      'Also in .env.aws',
+      '   · RUN_TELEGRAM  set',
+      '   · MODE          set',
       '! B is set more than once; the last one counts',
     ]);
     assert.ok(isEnvUnfit(report));
     assert.doesNotMatch(JSON.stringify(report), /hunter22/);
+  });
+
+  it('tells what is set where nothing is required', () => {
+    const report = envReport('SHOP=acme\nTOKEN=hunter22\nEMPTY=\n', { file: '.env', required: [], requiredWhen: [] });
+    assert.deepEqual(envLines(report, plain), [
+      'Also in .env',
+      '   · SHOP   set',
+      '   · TOKEN  set',
+      '   · EMPTY  empty',
+    ]);
   });
 
   it('is content when a warning is all that there is, and not when a rule that is an error asks for more', () => {

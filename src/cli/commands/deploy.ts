@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { TargetBusy } from '../../client/errors.ts';
 import type { DeployRef, Status } from '../../client/index.ts';
 import type { DeployKind, DeployRequest, DeployView } from '../../contracts/deploy.ts';
@@ -5,12 +6,15 @@ import { ExitCode } from '../../contracts/errors.ts';
 import { commitSha, targetName } from '../../domain/names.ts';
 import { actor } from '../actor.ts';
 import { type DeployFlags, refuseConfigWithoutEmbedded, refuseDetachedEmbedded } from '../flags.ts';
-import { followDeploy } from '../follow-deploy.ts';
+import { type FollowOptions, followDeploy, HostStillBusy } from '../follow-deploy.ts';
 import { endingAlready, Interruption } from '../interruption.ts';
 import { busyLine } from '../render/busy.ts';
 import { type Session, withSession } from '../session.ts';
 import type { Terminal } from '../terminal.ts';
 import { waitForHolder } from '../wait-for-holder.ts';
+
+/** How often a host that is held is looked at again. Milliseconds. */
+const busyLookMs = 15_000;
 
 /** `dbc deploy` and `dbc rollback`: starts, follows, and says what it came to. */
 export async function deploy(
@@ -69,12 +73,19 @@ class Run {
           `An unfinished deploy was found: ${busyLine(unfinished.view, Date.now())}. ${own ? 'Going on with it.' : 'It goes first.'}`,
         );
         const code = await this.#follow(unfinished.ref);
-        if (own || this.#interruption.interrupted) return code;
+        if (this.#interruption.interrupted) return code;
+        if (own && !this.#isForTip(code)) return code;
+        if (own) this.#terminal.note('The branch may have moved on since then: on to its tip.');
       }
       return await this.#startAndFollow();
     } finally {
       this.#interruption.dispose();
     }
+  }
+
+  /** Who asks for the tip of a branch has not got it by what an earlier command took for it. */
+  #isForTip(code: ExitCode): boolean {
+    return this.#kind === 'deploy' && this.#request.commit === undefined && code === ExitCode.succeeded;
   }
 
   async #startAndFollow(): Promise<ExitCode> {
@@ -87,16 +98,27 @@ class Run {
             if (!this.#flags.detach) this.#interruption.follows(accepted, (line) => this.#terminal.note(line));
           },
         });
-        return this.#flags.detach ? this.#detached(ref) : await this.#follow(ref);
+        const waits = this.#flags.ifBusy === 'wait';
+        return this.#flags.detach ? this.#detached(ref) : await this.#follow(ref, { waits });
       } catch (error) {
+        if (error instanceof HostStillBusy) {
+          await this.#waitForHost(error.message);
+          continue;
+        }
         if (!(error instanceof TargetBusy) || this.#flags.ifBusy === 'fail') throw error;
         await this.#makeRoom(error.running);
       }
     }
   }
 
-  #follow(ref: DeployRef): Promise<ExitCode> {
-    return followDeploy(this.#terminal, this.#session, ref, this.#interruption, this.#flags.onInterrupt);
+  #follow(ref: DeployRef, options: FollowOptions = {}): Promise<ExitCode> {
+    return followDeploy(this.#terminal, this.#session, ref, this.#interruption, this.#flags.onInterrupt, options);
+  }
+
+  /** What holds a host need not be in this Temporal: the lease of a machine that is gone, a person's lock. */
+  async #waitForHost(why: string): Promise<void> {
+    this.#terminal.note(`Waiting: ${why} Looking again every ${busyLookMs / 1000} s.`);
+    await sleep(busyLookMs, undefined, { signal: this.#interruption.onceInterrupted() }).catch(() => {});
   }
 
   async #makeRoom({ ref, view }: Status): Promise<void> {

@@ -14,13 +14,12 @@ export const envCheck = (terminal: Terminal, target: string, flags: ReadingFlags
   });
 
 export function envLines(report: EnvReport, c: Colors): string[] {
-  const { file, problem, refused, required, conditions, duplicates, referenced } = report;
+  const { file, problem, refused, required, conditions, others = [], duplicates, referenced } = report;
   if (problem !== undefined) return [`${c.red('✗')} ${problem}`];
   const asError = (state: EnvVariable['state']) => (state === 'set' ? c.green('✓') : c.red('✗'));
   return [
     ...refused.map((why) => `${c.red('✗')} Docker Compose refuses ${file}, ${why}`),
-    c.bold(`Required in ${file}`),
-    ...states(required, asError),
+    ...(required.length > 0 ? [c.bold(`Required in ${file}`), ...states(required, asError)] : []),
     ...conditions.flatMap(({ if: condition, holds, level, then }) => [
       c.bold(`Required when ${condition}`) +
         (holds === 'yes' ? ', which holds' : holds === 'no' ? ', which does not hold' : `: it ${holds}`),
@@ -28,8 +27,9 @@ export function envLines(report: EnvReport, c: Colors): string[] {
         holds !== 'yes' ? c.dim('·') : level === 'warning' && state !== 'set' ? c.yellow('!') : asError(state),
       ),
     ]),
+    ...(others.length > 0 ? [c.bold(`Also in ${file}`), ...states(others, () => c.dim('·'))] : []),
     ...duplicates.map((name) => `${c.yellow('!')} ${name} is set more than once; the last one counts`),
-    ...(referenced === undefined ? [] : [c.bold('Asked for by the compose file, of the environment and .env')]),
+    ...(referenced?.length ? [c.bold('Asked for by the compose file, of the environment and .env')] : []),
     ...table(
       (referenced ?? []).map(({ name, set, required: needed, hasDefault }) => [
         `   ${set ? c.green('✓') : needed ? c.red('✗') : c.dim('·')} ${name}`,
