@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { HostTask } from '../src/contracts/activities.ts';
+import { hostJson } from '../src/domain/host-json.ts';
+import { sayings } from '../src/domain/said.ts';
 import { quote, quoteAll } from '../src/domain/shell-quote.ts';
 import { composeWords } from './runtime/compose.ts';
 import type { Runtime } from './runtime/port.ts';
@@ -80,12 +82,14 @@ export interface Collected {
 
 export function parseCollected(output: string, show: (text: string) => string): Collected {
   const outputs = new Map<string, string>();
-  for (const [, key = '', text = ''] of output.matchAll(/^seen (\S+) (\S*)$/gm)) {
+  const said = sayings(output);
+  for (const [key = '', text = ''] of said('seen').map((line) => line.split(' '))) {
     outputs.set(key, show(wholeLines(Buffer.from(text, 'base64'))));
   }
-  const containers = [...output.matchAll(/^found (\S+) (\S+) (\S+)$/gm)].map(([, id = '', service = '', rest = '']) => {
+  const containers = said('found').map((line) => {
+    const [id = '', service = '', rest = ''] = line.split(' ');
     const error = /"(?:[^"\\]|\\.)*"$/.exec(Buffer.from(rest, 'base64').toString('utf8'))?.[0] ?? '""';
-    return { id, service, error: show(JSON.parse(error) as string) };
+    return { id, service, error: show(String(hostJson(error, 'docker inspect'))) };
   });
   return { outputs, containers };
 }

@@ -2,6 +2,7 @@ import type { HostTask } from '../src/contracts/activities.ts';
 import type { EnvReport } from '../src/contracts/preflight.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
 import { envReport, referencedVariables } from '../src/domain/env-report.ts';
+import { sayings } from '../src/domain/said.ts';
 import { quote, quoteAll } from '../src/domain/shell-quote.ts';
 import type { Deps } from './deps.ts';
 import { composeWords } from './runtime/compose.ts';
@@ -34,8 +35,7 @@ fi
     raw: true,
     signal,
   });
-  const said = (key: string): string[] =>
-    [...output.matchAll(new RegExp(`^${key} (.*)$`, 'gm'))].map((match) => match[1] ?? '');
+  const said = sayings(output);
   const file = secrets.envOf(task);
   if (file === undefined) {
     const problem =

@@ -1,6 +1,7 @@
 import type { HealthRule } from '../src/contracts/target.ts';
 import type { HttpAnswer } from '../src/domain/health-rules.ts';
 import { parseProbeBody } from '../src/domain/probe-body.ts';
+import { sayings } from '../src/domain/said.ts';
 import { quote } from '../src/domain/shell-quote.ts';
 
 /** More of an answer, its headers included, is not read. */
@@ -41,16 +42,17 @@ const askLine = (rule: HealthRule, index: number): string =>
 
 export function parseAnswers(output: string, rules: HealthRule[]): Map<string, HttpAnswer> {
   const answers = new Map<string, HttpAnswer>();
-  const noCurl = /^nocurl 1$/m.test(output);
+  const said = sayings(output);
+  const noCurl = said('nocurl').length > 0;
   rules.forEach((rule, index) => {
-    const line = new RegExp(`^answer ${index} (\\d+) ([\\d.,]+) (\\S*) \\. (\\S*)$`, 'm').exec(output);
+    const line = /^(\d+) ([\d.,]+) (\S*) \. (\S*)$/.exec(said(`answer ${index}`)[0] ?? '');
     if (noCurl) {
       answers.set(rule.name, { error: 'the host has no curl to ask with; install it, or ask with `from: worker`' });
     } else if (line) {
-      const [, code = '0', seconds = '0', answer = '', said = ''] = line;
+      const [, code = '0', seconds = '0', answer = '', why = ''] = line;
       answers.set(
         rule.name,
-        toAnswer(rule, Number(code), Number(seconds.replace(',', '.')), Buffer.from(answer, 'base64'), text(said)),
+        toAnswer(rule, Number(code), Number(seconds.replace(',', '.')), Buffer.from(answer, 'base64'), text(why)),
       );
     }
   });

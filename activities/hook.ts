@@ -39,11 +39,16 @@ export function hookScript({ target, deploy, name, sha, previous, snapshot }: Ho
     `export DBC_TARGET=${quote(target.name)} DBC_DEPLOY=${quote(deploy)} DBC_HOOK=${quote(name)}\n`,
     project === undefined ? '' : `export COMPOSE_PROJECT_NAME=${quote(project)}\n`,
     profiles.length === 0 ? '' : `export COMPOSE_PROFILES=${quote(profiles.join(','))}\n`,
-    files.length === 0 ? '' : `export COMPOSE_PATH_SEPARATOR=: COMPOSE_FILE=${quote(files.join(':'))}\n`,
+    files.length === 0
+      ? ''
+      : `export COMPOSE_PATH_SEPARATOR=${quote(between)} COMPOSE_FILE=${quote(files.join(between))}\n`,
     name === 'beforeRollback' ? stillCheckedOut : '',
     `bash -euo pipefail -c ${quote(run)}\n`,
   ].join('');
 }
+
+/** Between the names of files, where it cannot be a part of one: paths hold no control characters. */
+const between = '\u001f';
 
 /** It undoes what the release that is left has done, which another commit's code would not know how to. */
 const stillCheckedOut = `head=$(git rev-parse --verify HEAD)

@@ -6,6 +6,7 @@ import type { Finding } from '../src/contracts/preflight.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
 import { isHalfChanged, type Leftover } from '../src/domain/leftover.ts';
 import { letsBegin } from '../src/domain/person-lock.ts';
+import { sayings } from '../src/domain/said.ts';
 import { shortSha } from '../src/domain/sha.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import { type Observation, type ObserveOptions, observe } from './observe.ts';
@@ -208,8 +209,7 @@ function asTaken(task: LeasedTask, snapshot: Snapshot): { snapshot: Snapshot; ad
 }
 
 function newSnapshot(task: HostTask, now: Observation): Snapshot {
-  const said = (key: string): string | undefined => new RegExp(`^${key} (.+)$`, 'm').exec(now.raw)?.[1];
-  const envSha = said('env-sha');
+  const envSha = sayings(now.raw)('env-sha')[0] || undefined;
   return {
     deploy: task.deploy,
     sha: now.head,

@@ -2,7 +2,6 @@ import { Context } from '@temporalio/activity';
 import type { NotifyInput } from '../src/contracts/notification.ts';
 import type { TargetConfig } from '../src/contracts/target.ts';
 import { nameOf, secretVariables } from '../src/domain/notification.ts';
-import { createRedactor } from '../src/domain/redaction.ts';
 import { timelineLink } from '../src/domain/timeline-link.ts';
 import type { Deps } from './deps.ts';
 import { tellGithub } from './notify/github.ts';
@@ -15,17 +14,15 @@ import { tellWebhook } from './notify/webhook.ts';
  *
  * @throws ApplicationFailure NotificationFailed, without the channel's URL or any other secret in it
  */
-export async function notify({ env }: Pick<Deps, 'env'>, input: NotifyInput): Promise<void> {
+export async function notify({ env, secrets }: Pick<Deps, 'env' | 'secrets'>, input: NotifyInput): Promise<void> {
   const { info, cancellationSignal: signal } = Context.current();
   const { workflowId = '', runId = '' } = info.workflowExecution ?? {};
   const { target, event, facts, channel } = input;
   const link = timelineLink(env['TEMPORAL_UI'], info.workflowNamespace ?? '', { workflowId, runId });
   const message = { event, target, facts, link };
-  const used: string[] = [];
   const secret = (name: string): string => {
     const value = env[name]?.trim();
     if (!value) throw new NotTold(`${name} is not set in the worker's environment`, { permanent: true });
-    used.push(value, ...partsOf(value));
     return value;
   };
   const context = { message, secret, signal, delivery: `${runId}/${info.activityId}` };
@@ -34,16 +31,9 @@ export async function notify({ env }: Pick<Deps, 'env'>, input: NotifyInput): Pr
     else if ('github' in channel) await tellGithub(channel, context);
     else await tellWebhook(channel, context);
   } catch (error) {
-    throw error instanceof NotTold ? error.toFailure(createRedactor(used)) : error;
+    throw error instanceof NotTold ? error.toFailure(secrets.redactOwn) : error;
   }
 }
-
-/** Of a webhook's URL, receivers like to quote the path only. */
-const partsOf = (value: string): string[] => {
-  if (!URL.canParse(value)) return [];
-  const { pathname, search } = new URL(value);
-  return [pathname, search, ...pathname.split('/')].filter((part) => part.length > 5);
-};
 
 /** For `dbc doctor`: channels that cannot be told, with the names of the variables that are missing. */
 export const unsetSecrets = ({ notify: channels = [] }: TargetConfig, env: NodeJS.ProcessEnv): string[] =>

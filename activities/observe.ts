@@ -3,6 +3,7 @@ import type { RuleView } from '../src/contracts/deploy.ts';
 import type { HealthRule } from '../src/contracts/target.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
 import { compileRule, evaluateRule, ruleLabel } from '../src/domain/health-rules.ts';
+import { isWhole, sayings } from '../src/domain/said.ts';
 import { checkoutScript, headScript } from './git.ts';
 import { answersScript, askFromWorker, askScript, parseAnswers } from './health.ts';
 import { pinnedProject } from './runtime/pinned-project.ts';
@@ -85,15 +86,14 @@ export async function observe(
     Promise.all(rules.filter(({ from }) => from === 'worker').map((rule) => askFromWorker(rule, options.signal))),
   ]);
   const output = answer.output;
-  if (!/^read all$/m.test(output)) throw cutOff(task, answer, seconds);
+  if (!isWhole(output)) throw cutOff(task, answer, seconds);
   const answers = new Map([
     ...parseAnswers(output, onHost),
     ...rules.filter(({ from }) => from === 'worker').map((rule, index) => [rule.name, fromWorker[index]] as const),
   ]);
   const redact = secrets.redactorFor(task);
-  const one = (key: string): string => new RegExp(`^${key} (.*)$`, 'm').exec(output)?.[1] ?? '';
-  const all = (key: string): string[] =>
-    [...output.matchAll(new RegExp(`^${key} (.*)$`, 'gm'))].map((match) => match[1] ?? '');
+  const all = sayings(output);
+  const one = (key: string): string => all(key)[0] ?? '';
   const views = rules.flatMap((rule) =>
     Object.entries(rule.expect).map(([label, expression]) => {
       const seen = answers.get(rule.name) ?? { error: 'no answer came back from the host' };
@@ -106,8 +106,9 @@ export async function observe(
     head: one('head'),
     ...(one('branch') ? { branch: one('branch') } : {}),
     ...(one('branch-sha') ? { branchSha: one('branch-sha') } : {}),
-    remoteUrl: one('remote'),
-    subject: one('subject'),
+    // Shown, and never compared with what may hold a secret.
+    remoteUrl: redact(one('remote')),
+    subject: redact(one('subject')),
     manualChanges: all('manual'),
     untracked: all('untracked'),
     ...(one('saved') ? { savedInPlace: one('saved') === 'in-place' } : {}),
@@ -138,7 +139,7 @@ export function readingScript(runtime: Runtime, { target }: HostTask, options: O
 
 function cutOff({ host }: HostTask, { lines, output }: HostAnswer, seconds: number): DeployError {
   const code = lines.find(({ key }) => key === 'ended')?.value ?? 'unknown';
-  const at = [...output.matchAll(/^at (.*)$/gm)].at(-1)?.[1] ?? 'making a folder for temporary files';
+  const at = sayings(output)('at').at(-1) ?? 'making a folder for temporary files';
   const hint = at.startsWith('docker') ? 'Look at its Docker engine: `systemctl status docker`.' : 'Look at the host.';
   const hung = code === '124' || code === '137';
   return hung

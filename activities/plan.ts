@@ -2,6 +2,7 @@ import type { AskInput, HostTask, LeasedTask } from '../src/contracts/activities
 import { type HostPlan, type PlanStep, plannedDeploy } from '../src/contracts/plan.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
 import { nameRules } from '../src/domain/names.ts';
+import { sayings } from '../src/domain/said.ts';
 import { shortSha } from '../src/domain/sha.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import { foreseeScript, withoutShared } from './git.ts';
@@ -81,7 +82,7 @@ async function foresee({ program, baseDir, env }: Deps, task: HostTask, commit: 
     }),
   );
   const tip = pushed ? (await freshClone(repository, { baseDir, env, signal: run.signal })).tip : undefined;
-  const found = [...answer.output.matchAll(/^sha ([0-9a-f]+)$/gm)].map(([, sha = '']) => sha);
+  const found = sayings(answer.output)('sha');
   const sha = known ? commit : (tip ?? (found.length === 1 ? found[0] : undefined));
   const busy = holder ? [`the host is held by ${describeHolder(holder)}`] : [];
   if (sha !== undefined) return { sha, state: records, busy };

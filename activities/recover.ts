@@ -1,5 +1,6 @@
 import type { DiagnoseInput, Recovered, RecoverInput } from '../src/contracts/activities.ts';
 import type { Diagnosis } from '../src/contracts/diagnosis.ts';
+import { sayings } from '../src/domain/said.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import { diagnose } from './diagnose.ts';
 import { resetHeadScript } from './git.ts';
@@ -28,5 +29,5 @@ export async function recover(_deps: Deps, input: RecoverInput, run: Run): Promi
     deadlineMs,
     onFailure: 'fail',
   });
-  return { kept: [...result.matchAll(/^kept (.*)$/gm)].map((match) => match[1] ?? '') };
+  return { kept: sayings(result)('kept') };
 }

@@ -1,6 +1,7 @@
 import type { Answer, HostTask } from '../src/contracts/activities.ts';
 import type { CommitInfo, SavedChanges } from '../src/contracts/releases.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
+import { isWhole, sayings } from '../src/domain/said.ts';
 import { savedCommands } from '../src/domain/saved-changes.ts';
 import type { Deps } from './deps.ts';
 import { releasesScript } from './git.ts';
@@ -22,12 +23,12 @@ export async function releases({ program, secrets }: Deps, task: HostTask, run: 
     signal: run.signal,
   });
   const { output } = answer;
-  if (!/^read all$/m.test(output)) {
+  if (!isWhole(output)) {
     throw new DeployError('DeadlineExceeded', `${host.alias}: its releases could not be read in ${readMs / 1000} s.`);
   }
   const redact = secrets.redactorFor(task);
-  const said = (key: string): string[][] =>
-    [...output.matchAll(new RegExp(`^${key} (.*)$`, 'gm'))].map((match) => (match[1] ?? '').split(' '));
+  const saying = sayings(output);
+  const said = (key: string): string[][] => saying(key).map((line) => line.split(' '));
   const state = parseStateFiles(answer);
   const [images] = said('images');
   const stats = new Map(said('stat').map(([sha = '', text = '']) => [sha, redact(decoded(text))]));

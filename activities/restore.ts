@@ -1,4 +1,5 @@
 import type { RestoredCheckout, RestoreInput } from '../src/contracts/activities.ts';
+import { sayings } from '../src/domain/said.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import { restoreCheckoutScript } from './git.ts';
 import { pruneJob } from './record.ts';
@@ -13,13 +14,13 @@ import { projectOf } from './steps.ts';
 
 export async function restoreCheckout(_deps: Deps, input: RestoreInput, run: Run): Promise<RestoredCheckout> {
   const { result } = await run.job(input, restoreCheckoutJob(input));
-  return { kept: [...result.matchAll(/^kept (.*)$/gm)].map((match) => match[1] ?? '') };
+  return { kept: sayings(result)('kept') };
 }
 
 /** @returns the services whose image was gone and had to be built again */
 export async function restoreImages(_deps: Deps, input: RestoreInput, run: Run): Promise<{ rebuilt: string[] }> {
   const { result } = await run.job(input, restoreImagesJob(input));
-  return { rebuilt: [...result.matchAll(/^rebuilt (.*)$/gm)].map((match) => match[1] ?? '') };
+  return { rebuilt: sayings(result)('rebuilt') };
 }
 
 export async function restoreServices(_deps: Deps, input: RestoreInput, run: Run): Promise<void> {

@@ -1,6 +1,7 @@
 import { CompleteAsyncError, Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { HostTask, JobHeartbeat, LeasedTask } from '../src/contracts/activities.ts';
+import type { Problem } from '../src/contracts/errors.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
 import type { Deps } from './deps.ts';
 import type { HostProgram } from './ssh/host-program.ts';
@@ -122,7 +123,7 @@ export async function runStep<T>(
       if (running && context.cancellationDetails?.cancelRequested) await endCancelled(program, running, state, context);
       throw signal.reason instanceof CancelledFailure ? signal.reason : new CancelledFailure('The step was cancelled');
     }
-    throw toFailure(error, patience, state.contactAt, task);
+    throw withoutSecrets(toFailure(error, patience, state.contactAt, task), program.redactorFor(task));
   } finally {
     clearInterval(beat);
     watched?.delete(self);
@@ -154,6 +155,23 @@ async function endCancelled(
       await new Promise((resolve) => setTimeout(resolve, 1000));
     }
   }
+}
+
+/** The last door to Temporal's history. Every step has redacted what it says; here is what nobody has thought of. */
+function withoutSecrets(failure: unknown, redact: (text: string) => string): unknown {
+  if (failure instanceof ApplicationFailure && failure.type) {
+    const { type, message, nonRetryable, details } = failure;
+    const [problem] = (details ?? []) as Problem[];
+    const texts = Object.entries(problem ?? {}).map(([key, value]) => [
+      key,
+      typeof value === 'string' ? redact(value) : value,
+    ]);
+    const safe = { type, message: redact(message), nonRetryable: nonRetryable ?? false };
+    return Object.assign(ApplicationFailure.create({ ...safe, details: [Object.fromEntries(texts)] }), { stack: '' });
+  }
+  if (failure instanceof Error)
+    Object.assign(failure, { message: redact(failure.message), stack: redact(failure.stack ?? '') });
+  return failure;
 }
 
 /** @param contactAt when the host was last heard of, epoch ms as `now` is */

@@ -11,6 +11,7 @@ import { namesIn } from '../src/domain/diagnosis/words.ts';
 import { missingVariables } from '../src/domain/env-file.ts';
 import { ruleLabel } from '../src/domain/health-rules.ts';
 import { cleanTerminal } from '../src/domain/redaction.ts';
+import { sayings } from '../src/domain/said.ts';
 import { quoteAll } from '../src/domain/shell-quote.ts';
 import { type Collected, parseCollected } from './collect.ts';
 import { runtimeFor } from './deps.ts';
@@ -46,7 +47,7 @@ export function seenIn(
       const check = databaseCheck(service, collected.outputs.get(`database-${id}`) ?? '');
       return check === undefined ? [] : [check];
     }),
-    facts: composeFacts(Buffer.from(/^config (\S+)$/m.exec(output)?.[1] ?? '', 'base64').toString('utf8')),
+    facts: composeFacts(Buffer.from(sayings(output)('config')[0] ?? '', 'base64').toString('utf8')),
     listeners: parseListeners(collected.outputs.get('sockets') ?? ''),
     publishers: parsePublishers(collected.outputs.get('publishers') ?? '').map((publisher) => ({
       ...publisher,

@@ -1,4 +1,5 @@
 import type { DrillRecord, Release, Snapshot } from '../src/contracts/host.ts';
+import { hostRecord } from '../src/domain/host-json.ts';
 import type { Leftover } from '../src/domain/leftover.ts';
 import type { HostAnswer } from './ssh/host-program.ts';
 
@@ -13,6 +14,15 @@ export interface StateFiles {
   lastDrill?: DrillRecord;
 }
 
+const snapshotShape = {
+  deploy: 'string',
+  runtime: 'object',
+  manualChanges: 'object',
+  untracked: 'object',
+  baseline: 'object',
+} as const;
+
+/** @throws DeployError CommandFailed for a record that is none */
 export function parseStateFiles(answer: HostAnswer): StateFiles {
   const files = answer.lines
     .filter(({ key }) => key === 'file')
@@ -29,13 +39,17 @@ export function parseStateFiles(answer: HostAnswer): StateFiles {
   for (const { path, text } of files) {
     const [folder, name = '', file] = path.split('/');
     if (folder === 'snapshots' && file === 'snapshot.json')
-      snapshots.set(name, { snapshot: JSON.parse(text) as Snapshot });
+      snapshots.set(name, { snapshot: hostRecord<Snapshot>(text, path, snapshotShape) });
     if (folder === 'snapshots' && file === 'target') notes.push([name, { target: text.trim() }]);
     if (folder === 'snapshots' && file === 'built') notes.push([name, { built: text.trim().split('\n') }]);
     if (folder === 'snapshots' && file === 'started') notes.push([name, { started: true }]);
     if (folder === 'snapshots' && file === 'env-written') envChanges.push(name);
-    if (path === drillPath) lastDrill = JSON.parse(text) as DrillRecord;
-    if (folder === 'releases') releases.push(JSON.parse(text) as Release);
+    if (path === drillPath)
+      lastDrill = hostRecord<DrillRecord>(text, path, { at: 'string', back: 'object', forward: 'object' });
+    if (folder === 'releases')
+      releases.push(
+        hostRecord<Release>(text, path, { sha: 'string', deploy: 'string', at: 'string', images: 'object' }),
+      );
     if (folder === 'quarantine') quarantined.set(name, text.trim());
   }
   for (const { deploy } of releases) notes.push([deploy, { recorded: true }]);

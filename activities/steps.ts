@@ -13,6 +13,7 @@ import type {
 import type { Snapshot } from '../src/contracts/host.ts';
 import { DeployError } from '../src/domain/deploy-error.ts';
 import { cleanTerminal } from '../src/domain/redaction.ts';
+import { sayings } from '../src/domain/said.ts';
 import { shortSha } from '../src/domain/sha.ts';
 import { type Deps, runtimeFor } from './deps.ts';
 import { fetchScript, resetScript, resolveScript, takePushedScript, wouldOverwrite } from './git.ts';
@@ -32,9 +33,7 @@ export async function fetch(deps: Deps, input: FetchInput, run: Run): Promise<Fe
   const { repository } = target;
   const warnings = repository.source === 'push' ? await pushBranch(deps, input, run) : [];
   const { result } = await run.job(input, fetchJob(input));
-  const lines = deps.secrets.redactorFor(input)(result).split('\n');
-  const said = (key: string) =>
-    lines.filter((line) => line.startsWith(`${key} `)).map((line) => line.slice(key.length + 1));
+  const said = sayings(deps.secrets.redactorFor(input)(result));
   const [sha] = said('sha');
   const branch = `${repository.remote}/${repository.branch}`;
   if (sha === undefined) {
@@ -71,7 +70,7 @@ export async function fetch(deps: Deps, input: FetchInput, run: Run): Promise<Fe
   }
   const conflicts = said('conflict');
   if (conflicts.length > 0) throw overwrites(host.alias, sha, conflicts);
-  const refused = /^compose (\S*)$/m.exec(result)?.[1];
+  const [refused] = sayings(result)('compose');
   if (refused !== undefined) {
     const words = deps.secrets
       .redactorFor(input)(cleanTerminal(Buffer.from(refused, 'base64').toString('utf8')))
@@ -138,7 +137,7 @@ export async function reset(_deps: Deps, input: ResetInput, run: Run): Promise<R
     const refused = error instanceof DeployError && error.message.includes(`exit status ${wouldOverwrite} `);
     throw refused ? overwrites(input.host.alias, sha, (error.tail ?? '').trim().split('\n')) : error;
   });
-  const said = (key: string) => [...result.matchAll(new RegExp(`^${key} (.*)$`, 'gm'))].map((match) => match[1] ?? '');
+  const said = sayings(result);
   const [savedRef] = said('saved');
   const untracked = said('unchanged').length > 0 ? input.snapshot.untracked : said('untracked');
   const times = said('manual-at').map((line) => /^(\d+) (.*)$/.exec(line) ?? []);

@@ -6,7 +6,7 @@ import type { SshPort } from '../activities/ssh/port.ts';
 import { Secrets } from '../activities/ssh/secrets.ts';
 import { configFile, resolveTarget } from '../src/config/load.ts';
 import { schedulesOf } from '../src/config/schedules.ts';
-import { secretVariables } from '../src/domain/notification.ts';
+import { channelSecrets } from '../src/domain/notification.ts';
 
 export interface DepsOptions extends Pick<Deps, 'server' | 'askHolder' | 'vault' | 'running'> {
   /** `deploy.yaml`; read anew for every question, so that an edit needs no restart. */
@@ -14,6 +14,9 @@ export interface DepsOptions extends Pick<Deps, 'server' | 'askHolder' | 'vault'
   env: NodeJS.ProcessEnv;
   log(line: string): void;
 }
+
+/** What the worker itself is trusted with. */
+const ownSecrets = ['DBC_PAYLOAD_KEY', 'TEMPORAL_API_KEY'];
 
 /** Wires the adapters to the activities. Knows nothing of Temporal, so that questions can be answered without one. */
 export async function createDeps(options: DepsOptions): Promise<{ deps: Deps; ssh: SshPort; close(): Promise<void> }> {
@@ -24,7 +27,8 @@ export async function createDeps(options: DepsOptions): Promise<{ deps: Deps; ss
     ssh?.privateKey && 'env' in ssh.privateKey ? [env[ssh.privateKey.env] ?? ''] : [],
   );
   const channels = Object.values(config.targets).flatMap(({ notify }) => notify ?? []);
-  const secrets = new Secrets([...keys, ...channels.flatMap(secretVariables).map((name) => env[name] ?? '')]);
+  const own = ownSecrets.map((name) => env[name] ?? '');
+  const secrets = new Secrets([...keys, ...own, ...channelSecrets(channels, env)]);
   const baseDir = dirname(config.path);
   const ssh = createSshPort({ baseDir, env, log });
   const deps: Deps = {

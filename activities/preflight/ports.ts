@@ -1,4 +1,5 @@
 import type { Finding } from '../../src/contracts/preflight.ts';
+import { hostJson, hostRecord } from '../../src/domain/host-json.ts';
 import {
   collide,
   type Listener,
@@ -38,7 +39,12 @@ function composePorts(sight: Sight): Finding[] {
   // With the host's network a container listens itself, as any process of root's does.
   const onHostsNetwork = own.some(({ network }) => network === 'host');
   const [config = '{}'] = decoded(sight, 'config');
-  const published: Wanted[] = portsOfConfig(JSON.parse(config || '{}')).map((port) => ({ ...port, by: port.service }));
+  const published: Wanted[] = portsOfConfig(
+    hostRecord<Parameters<typeof portsOfConfig>[0]>(config || '{}', 'docker compose config', {}),
+  ).map((port) => ({
+    ...port,
+    by: port.service,
+  }));
   const wanted = [
     ...published,
     ...localPorts(sight).filter(({ port }) => !published.some((each) => each.port === port)),
@@ -82,7 +88,7 @@ interface OwnContainer {
 /** Those that hold their ports, or do again in a moment. */
 function ownContainers(sight: Sight): OwnContainer[] {
   return decoded(sight, 'container').flatMap((text) => {
-    const { State, HostConfig } = JSON.parse(text) as {
+    const { State, HostConfig } = hostJson(text, 'docker inspect') as {
       State?: { Status?: string };
       HostConfig?: { NetworkMode?: string; PortBindings?: PortBindings | null };
     };

@@ -1,5 +1,6 @@
 import type { HostTask } from '../../src/contracts/activities.ts';
 import type { Finding } from '../../src/contracts/preflight.ts';
+import { sayings } from '../../src/domain/said.ts';
 import type { Observation } from '../observe.ts';
 import { envFile } from './env-file.ts';
 import { ports } from './ports.ts';
@@ -26,8 +27,8 @@ export function judgePreflight(
   env: Sight['env'],
   { thorough, redact }: { thorough: boolean; redact: (text: string) => string },
 ): Finding[] {
-  const allSaid = (key: string): string[] =>
-    [...seen.raw.matchAll(new RegExp(`^${key} (.*)$`, 'gm'))].map((match) => match[1]?.trim() ?? '');
+  const said = sayings(seen.raw);
+  const allSaid = (key: string): string[] => said(key).map((value) => value.trim());
   const sight: Sight = { task, seen, env, thorough, allSaid, said: (key) => allSaid(key)[0] ?? '' };
   return parts.flatMap((part) => part.judge(sight)).map((each) => ({ ...each, message: redact(each.message) }));
 }

@@ -1,5 +1,6 @@
 import type { Finding } from '../../src/contracts/preflight.ts';
 import { count } from '../../src/domain/count.ts';
+import { redacted } from '../../src/domain/redaction.ts';
 import { shortSha } from '../../src/domain/sha.ts';
 import { quote } from '../../src/domain/shell-quote.ts';
 import { error, ok, type Part, type Sight, warning } from './reading.ts';
@@ -72,8 +73,20 @@ function remote(sight: Sight): Finding[] {
       error(about, `expected ${url}, found ${seen.remoteUrl}`, `\`git remote set-url ${name} ${quote(url)}\` sets it.`),
     ];
   }
-  return asked(about, sight);
+  return [...passwordInUrl(about, sight), ...asked(about, sight)];
 }
+
+/** It is redacted here already; on the host nobody does that. */
+const passwordInUrl = (about: string, { task, seen }: Sight): Finding[] =>
+  seen.remoteUrl.includes(`:${redacted}@`)
+    ? [
+        warning(
+          about,
+          `${seen.remoteUrl} has a password in it, which git shows in the process list of ${task.host.alias} while it fetches`,
+          'Use a deploy key (SSH), or a credential helper.',
+        ),
+      ]
+    : [];
 
 /** Only doctor asks the remote; a deploy is going to fetch from it anyway. */
 function asked(about: string, { task, seen, said, thorough }: Sight): Finding[] {

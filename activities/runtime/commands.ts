@@ -1,6 +1,7 @@
 import type { CommandsSnapshot, RuntimeSnapshot } from '../../src/contracts/host.ts';
 import type { CommandsRuntimeConfig } from '../../src/contracts/target.ts';
 import { DeployError } from '../../src/domain/deploy-error.ts';
+import { sayings } from '../../src/domain/said.ts';
 import { quote } from '../../src/domain/shell-quote.ts';
 import { eraseNote, note } from './note.ts';
 import type { Runtime, RuntimeState, StepContext } from './port.ts';
@@ -72,7 +73,7 @@ export DBC_COMMIT=${quote(sha)} DBC_TARGET=${quote(target)} DBC_DEPLOY=${quote(d
 const run = (command: string): string => `bash -c ${quote(command)}\n`;
 
 function parse(output: string): RuntimeState {
-  const [, code = '1', text = ''] = /^status (\d+) (\S*)$/m.exec(output) ?? [];
+  const [code = '1', text = ''] = sayings(output)('status')[0]?.split(' ') ?? [];
   const status = Buffer.from(text, 'base64').toString('utf8');
   return { runtime: { kind: 'commands', running: code === '0', status } };
 }

@@ -1,4 +1,6 @@
 import { parseInspect } from '../../src/domain/compose-state.ts';
+import { hostRecord } from '../../src/domain/host-json.ts';
+import { sayings } from '../../src/domain/said.ts';
 import { quote } from '../../src/domain/shell-quote.ts';
 import type { RuntimeState } from './port.ts';
 
@@ -72,17 +74,16 @@ interface ComposeConfig {
 }
 
 export function parseObservation(output: string): RuntimeState {
-  const said = (key: string): string[] =>
-    [...output.matchAll(new RegExp(`^${key} (.*)$`, 'gm'))].map((match) => match[1] ?? '');
+  const said = sayings(output);
   const decoded = (key: string): string[] => said(key).map((each) => Buffer.from(each, 'base64').toString('utf8'));
   const [configText = ''] = decoded('config');
-  const config = (configText === '' ? {} : JSON.parse(configText)) as ComposeConfig;
+  const config = hostRecord<ComposeConfig>(configText || '{}', 'docker compose config', {});
   const project = said('project')[0] ?? '';
   const ages = new Map(said('up').map((each) => each.split(' ') as [string, string]));
   const ids = new Map(said('image').map((each) => each.split(' ') as [string, string]));
   // A service that is scaled to zero is there to be run by hand.
   const services = Object.entries(config.services ?? {}).filter(
-    ([, { scale, deploy }]) => scale !== 0 && deploy?.replicas !== 0,
+    ([, service]) => service && service.scale !== 0 && service.deploy?.replicas !== 0,
   );
   const images = services.flatMap(([service, { image }]) => {
     const name = image ?? `${project}-${service}`;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 import type { HostTask } from '../../src/contracts/activities.ts';
-import type { ErrorType } from '../../src/contracts/errors.ts';
+import { ErrorType } from '../../src/contracts/errors.ts';
 import { DeployError } from '../../src/domain/deploy-error.ts';
 import { cleanTerminal, type Redactor, StreamRedactor } from '../../src/domain/redaction.ts';
 import { quoteAll } from '../../src/domain/shell-quote.ts';
@@ -67,6 +67,10 @@ export class HostProgram {
     this.#secrets = secrets;
   }
 
+  redactorFor(task: HostTask): Redactor {
+    return this.#secrets.redactorFor(task);
+  }
+
   /**
    * @throws DeployError of the type that the program or the SSH port named; SshUnavailable when the answer has no end,
    *   because then nobody knows what was done.
@@ -94,7 +98,8 @@ export class HostProgram {
     const error = answer.lines.find(({ key }) => key === 'error');
     if (error) {
       const [type = '', ...message] = error.value.split(' ');
-      throw new DeployError(type as ErrorType, `${host.alias}: ${this.#secrets.redactorFor(task)(message.join(' '))}`);
+      const text = this.#secrets.redactorFor(task)(cleanTerminal(message.join(' ')));
+      throw new DeployError(isErrorType(type) ? type : 'CommandFailed', `${host.alias}: ${text}`);
     }
     if (!answer.lines.some(({ key }) => key === 'end')) {
       const noise = this.#secrets.redactorFor(task)(cleanTerminal(reader.noise)).replace(/\s+/g, ' ').trim();
@@ -108,7 +113,12 @@ export class HostProgram {
   }
 }
 
+const isErrorType = (word: string): word is ErrorType => Object.hasOwn(ErrorType, word);
+
 const longestLine = 65_536;
+
+/** More of one answer is not kept in memory; the log of a job is not kept at all. Characters. */
+const longestAnswer = 64 << 20;
 
 /** What is kept of the login shell's talk, for the error when nothing else comes; and the marker fits into it. */
 const longestNoise = 2000;
@@ -128,6 +138,7 @@ class AnswerReader {
   #output = '';
   #redactor: StreamRedactor | undefined;
   #noise = '';
+  #kept = 0;
 
   constructor(nonce: string, call: HostCall, learn: (env: Buffer | undefined) => Redactor) {
     this.#nonce = nonce;
@@ -136,6 +147,7 @@ class AnswerReader {
   }
 
   stderr(chunk: Buffer): void {
+    this.#keep(chunk.length);
     const lines = (this.#pendingError + this.#errorText.write(chunk)).split('\n');
     this.#pendingError = lines.pop() ?? '';
     for (const line of lines) this.#control(line);
@@ -147,7 +159,7 @@ class AnswerReader {
       this.#data(text);
       return;
     }
-    // Until the marker it is the login shell's own talk.
+    // Until the marker it is the login shell's own talk, of which only the end is kept.
     this.#pendingOutput += text;
     const marker = `\n${this.#nonce}\n`;
     const at = this.#pendingOutput.indexOf(marker);
@@ -198,9 +210,22 @@ class AnswerReader {
 
   #data(text: string): void {
     if (!text) return;
+    if (!this.#redactor || !this.#call.onLog) this.#keep(text.length);
     if (this.#call.raw) this.#output += text;
     else if (!this.#redactor) this.#held += text;
     else this.#emit(this.#redactor.write(this.#whole(text)));
+  }
+
+  #keep(length: number): void {
+    this.#kept += length;
+    if (this.#kept <= longestAnswer) return;
+    throw new DeployError(
+      'CommandFailed',
+      `the host answered more than ${longestAnswer >> 20} MB, and was not heard out`,
+      {
+        hint: 'Run the command by hand on the host to see what it prints.',
+      },
+    );
   }
 
   /** Cleans whole lines, so that no terminal escape is cut in two; very long ones are cut all the same. */

@@ -1,6 +1,7 @@
 import type { HostTask, LeasedTask, Released, Retaken } from '../../src/contracts/activities.ts';
 import type { LeaseHolder, LeaseState, PersonLock } from '../../src/contracts/host.ts';
 import { DeployError } from '../../src/domain/deploy-error.ts';
+import { hostRecord } from '../../src/domain/host-json.ts';
 import { lockedError } from '../../src/domain/person-lock.ts';
 import type { HostAnswer, HostCall, HostProgram } from './host-program.ts';
 
@@ -217,10 +218,12 @@ export function leaseState(answer: HostAnswer): LeaseState {
   const lock = value(answer, 'locked');
   return {
     number: Number(value(answer, 'number') ?? 0),
-    ...(holder ? { holder: JSON.parse(holder) as LeaseHolder } : {}),
+    ...(holder
+      ? { holder: hostRecord<LeaseHolder>(holder, 'the lease', { workflowId: 'string', deploy: 'string' }) }
+      : {}),
     ...(renewed === undefined ? {} : { renewedSecondsAgo: Number(renewed) }),
     rebooted: value(answer, 'rebooted') !== undefined,
-    ...(lock ? { lock: JSON.parse(lock) as PersonLock } : {}),
+    ...(lock ? { lock: hostRecord<PersonLock>(lock, 'the lock', { id: 'string', reason: 'string' }) } : {}),
   };
 }
 

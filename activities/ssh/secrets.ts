@@ -20,12 +20,13 @@ interface Known {
 export class Secrets {
   readonly #own: string[];
   readonly #known = new Map<string, Known>();
-  readonly #ownRedactor: Redactor;
+  /** Hides the worker's own secrets only. */
+  readonly redactOwn: Redactor;
 
   /** @param own values of the worker that are secret, e.g. the private key */
   constructor(own: string[] = []) {
     this.#own = own;
-    this.#ownRedactor = createRedactor(own);
+    this.redactOwn = createRedactor(own);
   }
 
   /** Takes an env file in, and returns what redacts everything that this host says. */
@@ -52,12 +53,12 @@ export class Secrets {
   }
 
   redactorFor(task: HostTask): Redactor {
-    return this.#known.get(placeOf(task))?.redactor ?? this.#ownRedactor;
+    return this.#known.get(placeOf(task))?.redactor ?? this.redactOwn;
   }
 
   /** Hides what is secret on any host: for words of which nobody knows whose they are. */
   redact(text: string): string {
-    return [...this.#known.values()].reduce((shown, { redactor }) => redactor(shown), this.#ownRedactor(text));
+    return [...this.#known.values()].reduce((shown, { redactor }) => redactor(shown), this.redactOwn(text));
   }
 
   /** The env file as last read; undefined when there is none that can be read, or no call to the host yet. */

@@ -74,9 +74,8 @@ export class GithubActions {
 
   #outputs(outputs: Record<string, string>): void {
     const lines = Object.entries(outputs).map(([name, value]) => {
-      // Outcomes and SHAs; anything else could say more outputs than this one.
-      if (!/^[\w,-]*$/.test(value)) throw new TypeError(`the output ${name} cannot be ${JSON.stringify(value)}`);
-      return `${name}=${value}\n`;
+      // Outcomes and SHAs; anything else, as a broken host may say, could be more outputs than this one.
+      return `${name}=${/^[\w,-]*$/.test(value) ? value : ''}\n`;
     });
     this.#append('GITHUB_OUTPUT', lines.join(''));
   }

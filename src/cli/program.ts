@@ -344,7 +344,10 @@ export function createProgram(done: (code: ExitCode) => void): CommandUnknownOpt
         on(flags, async (terminal) => (await import('./commands/env-set.ts')).envSet(terminal, target, names, flags)),
       ),
   );
-  for (const command of withSubcommands(dbc)) command.configureHelp(help);
+  for (const command of withSubcommands(dbc)) {
+    // What it quotes of the command line goes to the terminal as everything does.
+    command.configureHelp(help).configureOutput({ outputError: (text) => new Terminal({}).warn(text.trimEnd()) });
+  }
   for (const command of withSubcommands(dbc).slice(1)) command.showHelpAfterError(`(${pathOf(command)} --help)`);
   return dbc;
 }

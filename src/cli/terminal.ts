@@ -1,4 +1,5 @@
 import pc from 'picocolors';
+import { asciiControls, cleanTerminal } from '../domain/redaction.ts';
 import { GithubActions, inert } from './github-actions.ts';
 
 export type Colors = ReturnType<typeof pc.createColors>;
@@ -56,13 +57,13 @@ export class Terminal {
 
   /** A result. */
   print(...lines: string[]): void {
-    for (const line of lines) this.#stdout.write(`${this.#shown(line)}\n`);
+    for (const line of lines) this.#stdout.write(`${this.#shown(line, this.colors)}\n`);
   }
 
   /** A result as JSON: one line, so that several can follow each other. */
   printJson(value: unknown): void {
     // In JSON a `#` may be written so.
-    const json = JSON.stringify(value);
+    const json = asciiControls(JSON.stringify(value));
     this.#stdout.write(`${this.actions ? json.replaceAll('##[', '\\u0023#[') : json}\n`);
   }
 
@@ -73,13 +74,21 @@ export class Terminal {
 
   /** What must be known even with `--quiet`. */
   warn(...lines: string[]): void {
-    for (const line of lines) this.#stderr.write(`${this.#shown(line)}\n`);
+    for (const line of lines) this.#stderr.write(`${this.#shown(line, this.errColors)}\n`);
   }
 
-  #shown(text: string): string {
-    return this.actions ? text.split('\n').map(inert).join('\n') : text;
+  #shown(text: string, { isColorSupported }: Colors): string {
+    const safe = isColorSupported ? onlyColored(text) : cleanTerminal(text);
+    return this.actions ? safe.split('\n').map(inert).join('\n') : safe;
   }
 }
+
+/** The last door: whatever a text went through before, nothing in it but colours means anything to a terminal. */
+const onlyColored = (text: string): string =>
+  text
+    .split(/(\u001b\[[0-9;]*m)/)
+    .map((part, index) => (index % 2 === 0 ? cleanTerminal(part) : part))
+    .join('');
 
 /** Nobody reads any more: `dbc logs … | head`, a closed terminal, a parent that died with our words unread. */
 const unread = new Set(['EPIPE', 'EIO', 'ECONNRESET']);

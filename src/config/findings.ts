@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { createRedactor } from '../domain/redaction.ts';
+import { asciiControls, createRedactor, quotedText } from '../domain/redaction.ts';
 import { nearest, suggestion } from './suggestion.ts';
 import type { Finding, Path, YamlSource } from './yaml-source.ts';
 
@@ -107,9 +107,12 @@ function valueAt(value: unknown, path: Path): unknown {
 
 /** `targets.production.hosts[0]`; the file itself has no name. */
 export function name(path: Path): string {
-  const text = path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`)).join('');
+  const text = path.map((step) => (typeof step === 'number' ? `[${step}]` : keyName(String(step)))).join('');
   return text.replace(/^\./, '') || 'the file';
 }
+
+/** A key that is no plain name stands in quotes, so that nothing in it can be taken for more. */
+const keyName = (key: string): string => (/^[\w .-]+$/.test(key) ? `.${key}` : `[${quotedText(key.slice(0, 80))}]`);
 
 const redact = createRedactor([]);
 const secretKeys = new Set<PropertyKey>(['privateKey', 'slack', 'secret', 'token']);
@@ -120,6 +123,6 @@ function show(value: unknown, path: Path): string {
   if (typeof value === 'object') return Object.keys(value).length === 0 ? 'an empty map' : 'a map';
   // Where a secret was pasted instead of a reference to it, it must not be shown.
   if (typeof value === 'string' && path.some((step) => secretKeys.has(step))) return 'a text';
-  const text = redact(JSON.stringify(value));
+  const text = redact(asciiControls(JSON.stringify(value)));
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }

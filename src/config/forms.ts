@@ -3,6 +3,7 @@ import type { CelProblem } from '../domain/cel.ts';
 import { parseDuration } from '../domain/duration.ts';
 import type { NameRule } from '../domain/names.ts';
 import { placeholderNames, unknownPlaceholder } from '../domain/notification.ts';
+import { oneLine } from '../domain/observed.ts';
 import { suggestion } from './suggestion.ts';
 
 // The leaves of the schema. Every `error` goes on after the word "expected".
@@ -12,13 +13,17 @@ export const text = (expected: string, fits: (value: string) => boolean = () => 
   z
     .string({ error: expected })
     .min(1, expected)
+    // No argument, variable or file name can hold them.
+    .refine((value) => !/[\0\p{Surrogate}]/u.test(value), `${expected}, without NUL and half characters`)
     .refine(fits, expected)
     .meta({ title: expected, ...(pattern === undefined ? {} : { pattern: pattern.source }) });
 /** Text of a pattern. */
 export const like = (expected: string, pattern: RegExp) => text(expected, (value) => pattern.test(value), pattern);
 export const named = (by: NameRule) => text(`${by.what}: ${by.expected}`, by.fits, by.pattern);
+/** Without control characters, line breaks among them. */
+export const isVisible = (value: string): boolean => /^\P{Cc}*$/u.test(value);
 /** A file or folder, relative to the config file. */
-export const path = () => text('a path');
+export const path = () => text('a path without control characters', isVisible);
 
 const week = 7 * 24 * 3_600_000;
 export const durationForm = 'a duration such as 500ms, 15s, 2m or 1h, more than 0 and at most 7d';
@@ -67,7 +72,8 @@ export const condition = (problemOf: (expression: string) => CelProblem | undefi
       if (problem === undefined) return;
       context.addIssue({
         code: 'custom',
-        message: `a CEL condition (${problem.message})`,
+        // It may quote a character that is none to be shown.
+        message: `a CEL condition (${oneLine(problem.message)})`,
         params: { offset: problem.offset },
       });
     })

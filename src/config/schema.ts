@@ -5,7 +5,19 @@ import { conditionProblem } from '../domain/env-file.ts';
 import { ruleProblem } from '../domain/health-rules.ts';
 import { nameRules } from '../domain/names.ts';
 import { deployEvents } from '../domain/notification.ts';
-import { condition, count, duration, like, messageTemplate, named, oneOf, orZero, path, text } from './forms.ts';
+import {
+  condition,
+  count,
+  duration,
+  isVisible,
+  like,
+  messageTemplate,
+  named,
+  oneOf,
+  orZero,
+  path,
+  text,
+} from './forms.ts';
 import { hostAddressForm, parseHostAddress } from './host-address.ts';
 import { parseSize } from './size.ts';
 
@@ -13,8 +25,14 @@ import { parseSize } from './size.ts';
 // made of it. Every `error` goes on after the word "expected".
 
 const variable = named(nameRules.variable);
+// What every object has is none of an environment's, where it would be found all the same.
+const workersVariable = text(
+  `${nameRules.variable.what}: ${nameRules.variable.expected}`,
+  (name) => nameRules.variable.fits(name) && !(name in {}),
+  nameRules.variable.pattern,
+);
 const fromEnv = z.strictObject(
-  { env: variable.describe('The environment variable of the worker that holds it') },
+  { env: workersVariable.describe('The environment variable of the worker that holds it') },
   { error: '{ env } with the variable that holds it, never the value itself' },
 );
 const hostAddress = text(hostAddressForm, (value) => parseHostAddress(value) !== undefined);
@@ -36,7 +54,7 @@ const host = z.union(
     hostAddress,
     z.strictObject({ name: alias, address, user, port, jump }),
     fromEnv.extend({
-      env: variable.describe("The worker's environment variable that holds the address, or user@address:port"),
+      env: workersVariable.describe("The worker's environment variable that holds the address, or user@address:port"),
       name: alias,
       jump,
     }),
@@ -136,15 +154,21 @@ const hooks = z.strictObject({
   beforeRollback: hookCommand.optional().describe('In the release that is left, before an older commit is checked out'),
 });
 
+// A parser of URLs leaves out spaces and line breaks, which curl would read as the next line of its config.
 const isHttp = (url: string): boolean =>
-  URL.canParse(url) && /^https?:$/.test(new URL(url).protocol) && hasNoPassword(url);
+  !/\s/.test(url) &&
+  isVisible(url) &&
+  URL.canParse(url) &&
+  /^https?:$/.test(new URL(url).protocol) &&
+  hasNoPassword(url);
+const ruleName = text('a label without control characters', isVisible);
 const check = z.strictObject({
   name: like('a name of at most 60 characters in one line', /^[^\p{Cc}]{1,60}$/u).describe('What reports call it'),
   url: text('an http:// or https:// URL without a password in it', isHttp).describe('What is asked, with GET'),
   from: oneOf('host', 'worker').default('host').describe('Who asks: the host itself, or the worker as a visitor would'),
   timeout: duration('5s').describe('For one answer'),
   expect: z
-    .record(z.string(), condition(ruleProblem), { error: 'a map of labels to CEL conditions' })
+    .record(ruleName, condition(ruleProblem), { error: 'a map of labels to CEL conditions' })
     .refine((rules) => Object.keys(rules).length > 0, 'at least one rule')
     .default({ answers: 'status >= 200 && status < 300' })
     .describe('CEL over status, headers, body, latencyMs and commit'),

@@ -1,7 +1,6 @@
 import type { ServiceView } from '../contracts/deploy.ts';
-import { ErrorType } from '../contracts/errors.ts';
 import type { ContainerState } from '../contracts/host.ts';
-import { DeployError } from './deploy-error.ts';
+import { hostJson } from './host-json.ts';
 import { shortImage } from './sha.ts';
 
 /** What `docker compose ps` tells of a container. It knows neither image ID nor restarts: `docker inspect` does. */
@@ -26,7 +25,7 @@ export function parseComposePs(output: string): ListedContainer[] {
     : text
         .split('\n')
         .filter((line) => line.trim() !== '')
-        .map(json);
+        .map(fromDocker);
   return entries
     .map((entry) => fields(entry))
     .filter((entry) => !/(?:^|,)com\.docker\.compose\.oneoff=True(?:,|$)/.test(string(entry['Labels'])))
@@ -80,21 +79,12 @@ const string = (value: unknown): string => (typeof value === 'string' ? value : 
 const number = (value: unknown): number => (typeof value === 'number' ? value : 0);
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-function list(text: string): unknown[] {
-  const value = json(text);
-  return Array.isArray(value) ? value : [value];
-}
+const fromDocker = (text: string): unknown =>
+  hostJson(text, 'docker', 'Does `docker compose version` on the host say 2.0 or newer?');
 
-function json(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new DeployError(
-      ErrorType.CommandFailed,
-      `expected JSON from docker, found ${JSON.stringify(text.trim().slice(0, 80))}`,
-      { hint: 'Does `docker compose version` on the host say 2.0 or newer?', cause },
-    );
-  }
+function list(text: string): unknown[] {
+  const value = fromDocker(text);
+  return Array.isArray(value) ? value : [value];
 }
 
 /** How long a container that Docker restarted has to stay up before it counts as healthy. Seconds. */

@@ -1,5 +1,6 @@
 import { ErrorType } from '../contracts/errors.ts';
 import { DeployError } from './deploy-error.ts';
+import { quotedText } from './redaction.ts';
 
 /** What a name must look like. Everything that reaches a shell or a ref has passed one of these first. */
 export interface NameRule {
@@ -58,9 +59,7 @@ export const nameRules = {
 
 /** Why a value breaks a rule, or undefined when it fits. */
 export function breach(by: NameRule, value: string): string | undefined {
-  return by.fits(value)
-    ? undefined
-    : `expected ${by.what}: ${by.expected}; found ${JSON.stringify(value.slice(0, 80))}`;
+  return by.fits(value) ? undefined : `expected ${by.what}: ${by.expected}; found ${quotedText(value.slice(0, 80))}`;
 }
 
 /** Each returns its argument, or throws InvalidInput with what was expected and found. SHAs come back in lower case. */

@@ -48,6 +48,19 @@ export function secretVariables(channel: NotifyChannel): string[] {
   return [...(typeof webhook === 'string' ? [] : [webhook.env]), ...(secret === undefined ? [] : [secret.env])];
 }
 
+/** What is secret in the worker's environment because of these channels. */
+export const channelSecrets = (
+  channels: readonly NotifyChannel[],
+  env: Readonly<Record<string, string | undefined>>,
+): string[] => channels.flatMap(secretVariables).flatMap((name) => secretParts(env[name]?.trim() ?? ''));
+
+/** Of a webhook's URL, receivers like to quote the path only. */
+function secretParts(value: string): string[] {
+  if (!URL.canParse(value)) return [value];
+  const { pathname, search } = new URL(value);
+  return [value, pathname, search, ...pathname.split('/')].filter((part) => part.length > 5);
+}
+
 /** What stands for what in a template. Every value but `text` is one line. */
 const placeholders = {
   event: ({ event }) => event,

@@ -150,13 +150,30 @@ const escapes =
 
 /**
  * Makes output of a host safe to show: without terminal escapes, control characters other than newline and tab, and
- * the characters that reverse the direction of text. A lone carriage return, as progress bars send it, is a new line.
+ * the characters that reverse the direction of text. A lone carriage return, as progress bars send it, is a new
+ * line, and so are Unicode's separators, which some viewers of logs take for one.
  * Comes before redaction, as an escape in the midst of a secret would hide it from the redactor.
  */
 export function cleanTerminal(text: string): string {
-  return text
-    .replace(escapes, '')
-    .replace(/\r+\n/g, '\n')
-    .replaceAll('\r', '\n')
-    .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '');
+  return (
+    text
+      .replace(escapes, '')
+      // In one pass: `\r+\n` would look at a long run of them again from each of its characters.
+      .replace(/\r+\n?/g, (run) => (run.endsWith('\n') ? '\n' : '\n'.repeat(run.length)))
+      .replace(/[\u2028\u2029]/g, '\n')
+      .replace(unseen, '')
+  );
 }
+
+/** Control characters but newline and tab, and those that change the direction of text. */
+const unseen = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/** A text in quotes, on one line, with every character in it that cannot be seen or means something to a terminal escaped. */
+export const quotedText = (text: string): string => asciiControls(JSON.stringify(text));
+
+/** JSON with the same meaning, of which a terminal shows every character: `JSON.stringify` escapes few of them. */
+export const asciiControls = (json: string): string =>
+  json.replace(
+    /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
+    (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );

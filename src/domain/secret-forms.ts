@@ -18,17 +18,30 @@ const minimumBase64 = 8;
 const loneSurrogate = /\p{Surrogate}/gu;
 
 /**
- * Every form in which the given secrets may turn up in output, longest first: as they are, line by line, and encoded
- * for URLs, JSON, the shell, and as base64, there also as a part of something longer.
+ * Every form in which the given secrets may turn up in output, longest first: as they are, line by line, the password of
+ * a URL alone, and encoded for URLs, JSON, HTML, the shell, and as base64, there also as a part of something longer.
  */
 export function secretForms(secrets: Iterable<string>): string[] {
   const forms = new Set<string>();
   for (const secret of secrets) {
-    for (const value of [secret, secret.trim(), ...secret.split(/\r?\n/).map((line) => line.trim())]) {
+    for (const value of [secret, secret.trim(), ...linesOf(secret), ...passwordsOf(secret)]) {
       if (isSecret(value)) for (const form of encodings(value)) forms.add(form);
     }
   }
   return [...forms].sort((a, b) => b.length - a.length);
+}
+
+const linesOf = (secret: string): string[] => secret.split(/\r?\n/).map((line) => line.trim());
+
+/** Of a URL its password, as it stands there and as it is sent: whoever is refused may quote it alone. */
+function passwordsOf(secret: string): string[] {
+  const written = /^[a-z][a-z0-9+.-]*:\/\/[^\s/:@]*:(\S+)@/i.exec(secret.trim())?.[1];
+  if (written === undefined) return [];
+  try {
+    return [written, decodeURIComponent(written)];
+  } catch {
+    return [written];
+  }
 }
 
 function isSecret(value: string): boolean {
@@ -54,9 +67,25 @@ function encodings(value: string): string[] {
     inJson.replace(/[<>&]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`),
     ...urls,
     ...urls.map((url) => url.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase())),
+    // In single and in double quotes of a shell, and in HTML.
     value.replaceAll("'", `'\\''`),
+    value.replace(/["$`\\]/g, '\\$&'),
+    ...htmlForms(value),
     ...(value.includes('\0') ? [] : [quote(value)]),
     ...base64Forms(value),
+  ];
+}
+
+/** Frameworks differ in how they write quotes. */
+function htmlForms(value: string): string[] {
+  const html = value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  const quoted = html.replaceAll('"', '&quot;');
+  return [
+    html,
+    quoted,
+    quoted.replaceAll("'", '&#39;'),
+    quoted.replaceAll("'", '&#x27;'),
+    html.replaceAll('"', '&#34;').replaceAll("'", '&#39;'),
   ];
 }
 

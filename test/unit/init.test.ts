@@ -141,6 +141,22 @@ describe('dbc init', () => {
 });
 
 describe('dbc config', () => {
+  it('shows no password that was written into a command, in YAML or in JSON', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'dbc-config-'));
+    const path = join(dir, 'deploy.yaml');
+    const yes = { start: 'psql postgresql://trader:hunter22@db/atp', stop: 'true', status: 'true' };
+    const hosts = ['ubuntu@127.0.0.1'];
+    const production = { hosts, repository: { path: '/srv/app', branch: 'main' }, commands: yes };
+    writeFileSync(path, JSON.stringify({ targets: { production } }));
+    for (const json of [false, true]) {
+      const stdout = new PassThrough();
+      const terminal = new Terminal({ json }, {}, { stdout, stderr: new PassThrough() } as never);
+      await config(terminal, 'production', { config: path });
+      assert.match(String(stdout.read()), /postgresql:\/\/trader:•••@db/);
+    }
+    rmSync(dir, { recursive: true });
+  });
+
   it('tells of each secret only whether it is set here', async () => {
     const shown = async (flags: object, env: Record<string, string>) => {
       Object.assign(process.env, env);

@@ -6,8 +6,10 @@ import { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { notify, unsetSecrets } from '../../activities/notify.ts';
+import { Secrets } from '../../activities/ssh/secrets.ts';
 import type { NotifyFacts } from '../../src/contracts/notification.ts';
 import { type NotifyChannel, type NotifyEvent, notifyEvents, type TargetConfig } from '../../src/contracts/target.ts';
+import { channelSecrets } from '../../src/domain/notification.ts';
 import { startGithubImitation } from '../lab/github-imitation.ts';
 import { answer, type HttpReceiver, startHttpReceiver } from '../lab/http-receiver.ts';
 
@@ -25,11 +27,12 @@ function tell(
   more: Partial<NotifyFacts> = {},
 ): Promise<void> {
   const input = { target: 'production', channel, event, facts: { ...facts, ...more } };
+  const secrets = new Secrets(channelSecrets([channel], env));
   const info = {
     ...{ workflowNamespace: 'default', activityId: '7' },
     workflowExecution: { workflowId: 'deploy/production', runId: 'r1' },
   };
-  return new MockActivityEnvironment(info, { logger: new DefaultLogger('ERROR') }).run(notify, { env }, input);
+  return new MockActivityEnvironment(info, { logger: new DefaultLogger('ERROR') }).run(notify, { env, secrets }, input);
 }
 
 async function failureOf(told: Promise<void>): Promise<ApplicationFailure> {

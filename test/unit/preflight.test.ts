@@ -108,6 +108,11 @@ describe('the preflight', () => {
     assert.match(one({ state: { unread: 'docker ps failed' } }), /what runs could not be read: docker ps failed/);
   });
 
+  it('warns of a password in the URL of the remote, which it does not show', () => {
+    const remoteUrl = 'https://deploy:•••@git.example.org/x.git';
+    assert.match(one({ observation: { remoteUrl } }), /warning: remote origin: .*has a password in it.*deploy key/);
+  });
+
   it('compares remote and branch with the config, and asks the remote only for doctor', () => {
     const observation = { remoteUrl: 'git@example.org:other.git' };
     const repository = { path: '/srv/app', branch: 'main', remote: 'origin', url: 'git@example.org:x.git' };

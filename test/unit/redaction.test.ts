@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { cleanTerminal, createRedactor, StreamRedactor } from '../../src/domain/redaction.ts';
+import { cleanTerminal, createRedactor, quotedText, StreamRedactor } from '../../src/domain/redaction.ts';
 
 const key =
   '-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA\nQyNTUxOQAAACD2\n-----END OPENSSH PRIVATE KEY-----';
@@ -48,6 +48,41 @@ describe('createRedactor', () => {
 
   it('hides each line of a value of several lines', () => {
     assert.equal(createRedactor([key])('found QyNTUxOQAAACD2 there'), 'found ••• there');
+  });
+
+  it('hides a secret that is written for HTML, or in double quotes of a shell', () => {
+    const secret = `<p>"it's" & $5`;
+    const redact = createRedactor([secret]);
+    for (const form of [
+      '&lt;p&gt;&quot;it&#39;s&quot; &amp; $5',
+      `&lt;p&gt;"it's" &amp; $5`,
+      '&lt;p&gt;&#34;it&#39;s&#34; &amp; $5',
+      `<p>\\"it's\\" & \\$5`,
+    ]) {
+      assert.equal(redact(`<${form}>`), '<•••>');
+    }
+  });
+
+  it('hides the password of a URL alone too, as it is written there and as it is sent', () => {
+    const redact = createRedactor(['postgresql://trader:correct%2Fhorse@db:5432/atp']);
+    assert.equal(redact('password correct/horse (correct%2Fhorse) is wrong'), 'password ••• (•••) is wrong');
+    assert.equal(createRedactor(['redis://:battery-staple@cache'])('battery-staple'), '•••');
+    assert.equal(createRedactor(['http://localhost:3000/@vite'])('3000/ vite'), '3000/ vite');
+  });
+
+  it('does not know what docs/environment.md says that it does not', () => {
+    const secret = 'correct-horse-battery-staple-of-some-length-and-then-a-little-more';
+    const redact = createRedactor([secret, 'short', 'Production']);
+    for (const text of [
+      'short and Production',
+      Buffer.from(secret).toString('hex'),
+      Buffer.from(secret).toString('base64').replace(/.{20}/g, '$&\n'),
+      [...secret].reverse().join(''),
+      secret.slice(0, 30),
+      encodeURIComponent('https://deploy:hunter22@example.com'),
+    ]) {
+      assert.equal(redact(text), text);
+    }
   });
 
   it('leaves nothing of two secrets that overlap', () => {
@@ -130,10 +165,26 @@ describe('cleanTerminal', () => {
         assert.doesNotMatch(cleanTerminal(text), /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/);
       }),
     );
-    assert.equal(cleanTerminal('a\tb\r\nc\u202ed\u0000'), 'a\tb\ncd');
+    assert.equal(cleanTerminal('a\tb\r\nc\u202ed\u0000\u061c'), 'a\tb\ncd');
+  });
+
+  it('takes a run of carriage returns for as many lines, and before a line feed for its end', () => {
+    assert.equal(cleanTerminal('a\r\rb\r\r\r\nc\u2028d'), 'a\n\nb\nc\nd');
   });
 
   it('makes each state of a progress bar a line of its own', () => {
     assert.equal(cleanTerminal('10%\r20%\r\n'), '10%\n20%\n');
+  });
+});
+
+describe('quotedText', () => {
+  it('is one line in which every character can be seen, and means the same', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        const quoted = quotedText(text);
+        assert.doesNotMatch(quoted, /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/u);
+        assert.equal(JSON.parse(quoted), text);
+      }),
+    );
   });
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { ApplicationFailure } from '@temporalio/common';
 import { notify } from '../../activities/notify.ts';
+import { Secrets } from '../../activities/ssh/secrets.ts';
 import type { NotifyInput } from '../../src/contracts/notification.ts';
 import { type NotifyChannel, notifyEvents } from '../../src/contracts/target.ts';
 import { answer, startHttpReceiver } from '../lab/http-receiver.ts';
@@ -155,7 +156,7 @@ describe('a channel that cannot be told', () => {
     const receiver = await startHttpReceiver();
     receiver.answers(answer(503), answer(429, '', { 'retry-after': '7' }), answer(200));
     const model = modelWith({ ...slack, on: ['succeeded'] });
-    model.on('notify', ({ input }) => notify({ env: { SLACK_URL: receiver.url } }, input));
+    model.on('notify', ({ input }) => notify({ env: { SLACK_URL: receiver.url }, secrets: new Secrets() }, input));
     const { outcome, report } = await lab.run(model);
     await receiver.stop();
     assert.deepEqual([outcome, report.warnings, receiver.received.length], ['succeeded', [], 3]);

@@ -1,6 +1,7 @@
 import type { Document } from 'yaml';
 import { ExitCode } from '../../contracts/errors.ts';
 import { createRedactor, redacted } from '../../domain/redaction.ts';
+import { withTexts } from '../clean.ts';
 import { defaultConfig } from '../flags.ts';
 import type { OutputFlags, Terminal } from '../terminal.ts';
 
@@ -21,9 +22,10 @@ export async function config(terminal: Terminal, target: string | undefined, fla
   const targets = Object.fromEntries(names.map((name) => [name, targetInForce(file, name, process.env)]));
   const document = new yaml.Document({ targets }, { aliasDuplicateObjects: false });
   const secrets = markSecrets(document, yaml, process.env);
-  if (terminal.json) terminal.printJson({ targets, secrets });
   // Whatever looks like a secret and stands there all the same, in a command for example.
-  else terminal.print(createRedactor([])(document.toString({ lineWidth: 0 }).trimEnd()));
+  const redact = createRedactor([]);
+  if (terminal.json) terminal.printJson(withTexts({ targets, secrets }, redact));
+  else terminal.print(redact(document.toString({ lineWidth: 0 }).trimEnd()));
   return ExitCode.succeeded;
 }
 
