@@ -15,7 +15,7 @@ import { findTestServer } from '../test/lab/test-server.ts';
 import { Turns } from './turns.ts';
 
 /** The quick ones first: a mistake shows as early as it can. Folders that are not named here come last. */
-const order = ['unit', 'workflow', 'simulation', 'replay', 'lab', 'ssh', 'e2e', 'faults', 'chaos'];
+const order = ['unit', 'fuzz', 'workflow', 'simulation', 'replay', 'lab', 'ssh', 'e2e', 'faults', 'chaos'];
 
 /** Processes that run tests at the same time. On two cores: the tests of real hosts mostly wait, for two thirds of their time. */
 const lanes = 3;
