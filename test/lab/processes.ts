@@ -61,13 +61,15 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-function allPids(): number[] {
+/** Linux only. */
+export function allPids(): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number);
 }
 
-function readProc(pid: number, file: string): string {
+/** Empty when it is gone, or not ours to read. */
+export function readProc(pid: number, file: string): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'utf8');
   } catch {

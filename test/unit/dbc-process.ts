@@ -79,13 +79,17 @@ export interface Typed {
 }
 
 /** On a terminal of its own, where these keys are typed once it shows the prompt. */
-export async function dbcTyping(
+export const dbcTyping = (
   args: string[],
   { prompt, keys }: { prompt: string; keys: string },
   env: NodeJS.ProcessEnv = {},
-): Promise<Typed> {
-  return typing([[prompt, keys]], [process.execPath, ...nodeArgs(args)], { env: withoutTemporal(env) });
-}
+): Promise<Typed> => onTerminal([[prompt, keys]], args, env);
+
+/** On a terminal of its own, where nobody types. */
+export const dbcShown = (args: string[], env: NodeJS.ProcessEnv = {}): Promise<Typed> => onTerminal([], args, env);
+
+const onTerminal = (steps: [string, string][], args: string[], env: NodeJS.ProcessEnv): Promise<Typed> =>
+  typing(steps, [process.execPath, ...nodeArgs(args)], { env: withoutTemporal(env) });
 
 /** Any program on a terminal of its own: at each prompt, these keys. */
 export async function typing(
