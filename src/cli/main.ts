@@ -21,6 +21,7 @@ async function main(args: string[]): Promise<ExitCode> {
     // Commander has printed its own words: help, the version, or what is wrong with the arguments.
     if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.succeeded : ExitCode.usage;
     const flag = (name: string): boolean => args.includes(name);
-    return reportFailure(new Terminal({ json: flag('--json'), color: !flag('--no-color') }), error);
+    const reach = { embedded: flag('--embedded'), direct: flag('--direct') };
+    return reportFailure(new Terminal({ json: flag('--json'), color: !flag('--no-color'), ...reach }), error);
   }
 }

@@ -1,10 +1,11 @@
 import pc from 'picocolors';
 import { asciiControls, cleanTerminal } from '../domain/redaction.ts';
+import { asTyped, type Reach } from './as-typed.ts';
 import { GithubActions, inert } from './github-actions.ts';
 
 export type Colors = ReturnType<typeof pc.createColors>;
 
-export interface OutputFlags {
+export interface OutputFlags extends Reach {
   json?: boolean | undefined;
   quiet?: boolean | undefined;
   /** False with `--no-color`. */
@@ -22,16 +23,18 @@ export class Terminal {
   readonly live: boolean;
   /** Present in a step of GitHub Actions. */
   readonly actions: GithubActions | undefined;
+  readonly #reach: Reach;
   readonly #stdout: NodeJS.WriteStream;
   readonly #stderr: NodeJS.WriteStream;
 
   constructor(
-    { json = false, quiet = false, color = true }: OutputFlags,
+    { json = false, quiet = false, color = true, ...reach }: OutputFlags,
     env: NodeJS.ProcessEnv = process.env,
     { stdout, stderr }: { stdout: NodeJS.WriteStream; stderr: NodeJS.WriteStream } = process,
   ) {
     this.json = json;
     this.quiet = quiet;
+    this.#reach = reach;
     this.#stdout = stdout;
     this.#stderr = stderr;
     const wanted = color && !env['NO_COLOR'];
@@ -78,7 +81,8 @@ export class Terminal {
   }
 
   #shown(text: string, { isColorSupported }: Colors): string {
-    const safe = isColorSupported ? onlyColored(text) : cleanTerminal(text);
+    const typed = asTyped(text, this.#reach);
+    const safe = isColorSupported ? onlyColored(typed) : cleanTerminal(typed);
     return this.actions ? safe.split('\n').map(inert).join('\n') : safe;
   }
 }

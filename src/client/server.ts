@@ -135,7 +135,7 @@ export function asClientError(
     `Temporal at ${address} cannot be reached${tls ? ' over TLS' : ''}.`,
     tls
       ? 'Is it the right TEMPORAL_ADDRESS, and are TEMPORAL_TLS_CLIENT_CERT_PATH, TEMPORAL_TLS_CLIENT_KEY_PATH and TEMPORAL_TLS_SERVER_CA_CERT_PATH what it asks for?'
-      : 'Start it, or name another with TEMPORAL_ADDRESS. Without a Temporal of your own: --embedded.',
+      : 'Start it, or name another with TEMPORAL_ADDRESS. Without a Temporal of your own: --embedded; to look only: --direct.',
     error,
   );
 }

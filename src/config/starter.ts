@@ -32,6 +32,8 @@ ${
       path: ${scalar(path)} # the checkout on the hosts
       branch: ${scalar(branch)} # only its commits are deployed
 ${runtime(starter)}${envFile(starter)}    wait: 15s # between start and the first look
+    # verify: { deadline: 2m } # so long a release may take to be healthy
+    # recovery: 2m # so long it is helped then, before the hosts are put back
 ${health(starter)}`;
 }
 

@@ -20,13 +20,14 @@ describe('an embedded deploy', function () {
   let dir: string;
   let host: SshHost;
   let slow: string;
+  let origin: Awaited<ReturnType<typeof makeTinyOrigin>>;
   let env: Record<string, string>;
   const deploy = () => ['deploy', 'production', '--embedded', '--config', join(dir, 'deploy.yaml')];
   const lines = async (file: string) => (await sshOutput(host, `cat app/.run/${file}`)).split('\n').filter(Boolean);
 
   before(async () => {
     dir = mkdtempSync(join(tmpdir(), 'dbc-embedded-'));
-    const origin = await makeTinyOrigin(join(dir, 'tiny'));
+    origin = await makeTinyOrigin(join(dir, 'tiny'));
     host = await startSshHost({ alias: 'web-1' });
     await sshOutput(host, `git clone -q ${origin.path} app && cd app && ./build && ./start`);
     slow = await origin.commitFiles({ 'build-seconds': '10\n' });
@@ -49,6 +50,20 @@ describe('an embedded deploy', function () {
     assert.equal(await sshOutput(host, 'git -C app rev-parse HEAD'), slow);
     const count = async (file: string) => (await lines(file)).filter((sha) => sha === slow).length;
     assert.deepEqual([await count('builds'), await count('starts')], [1, 1]);
+  });
+
+  it('that is killed is finished first, and then the branch’s tip is deployed where it has moved on', async () => {
+    const older = await origin.commitFiles({ 'build-seconds': '5\n' });
+    const killed = startDbc(deploy(), env);
+    await until(() => killed.said().includes('Building'), { timeoutMs: 60_000 });
+    killed.kill('SIGKILL');
+    await killed.done;
+    const tip = await origin.commitFiles({ 'build-seconds': null });
+    const again = await dbc(deploy(), env);
+    assert.equal(again.code, 0, again.stderr);
+    assert.equal(await sshOutput(host, 'git -C app rev-parse HEAD'), tip);
+    const starts = (await lines('starts')).slice(-2);
+    assert.deepEqual(starts, [older, tip]);
   });
 
   it('takes other ports when another process has taken one in the meantime', async () => {

@@ -187,7 +187,7 @@ describe('a new user with the README', function () {
     const exports = ['export EC2_HOST=ubuntu@203.0.113.7', 'export EC2_KEY="$(cat ~/.ssh/id_ed25519)"'].map(real);
     const config = await ran(`${exports.join('\n')}\n${real('dbc config')}`);
     assert.equal(config.code, 0, config.stderr);
-    const deploy = real('dbc deploy production --embedded --commit "$(git rev-parse HEAD)"');
+    const deploy = real('dbc deploy production --embedded --if-busy wait --commit "$(git rev-parse HEAD)"');
     const { code, stdout, stderr } = await ran([...exports, deploy].join('\n'));
     assert.equal(code, 0, stdout + stderr);
     assert.match(stderr, /✓ +app: this commit/);
@@ -250,7 +250,12 @@ describe('a new user with the README', function () {
     await run('dbc lock production --reason "looking at the disk"', /./);
     const refused = await ran('dbc deploy production');
     assert.deepEqual([refused.code, /looking at the disk/.test(refused.stderr)], [4, true], refused.stderr);
+    const waiting = ran('dbc deploy production --if-busy wait');
+    const held = async () => /HostBusy/.test((await ran('dbc status production')).stdout);
+    await until(held, { timeoutMs: 30_000, what: 'the deploy that waits has met the lock' });
     await run('dbc unlock production', /./);
+    const waited = await waiting;
+    assert.deepEqual([waited.code, /Waiting: .*looking at the disk/.test(waited.stderr)], [0, true], waited.stderr);
     await run('dbc unlock production --direct --force', /./);
   });
 
