@@ -81,7 +81,7 @@ function inOrder(all: string[]): string[] {
 }
 
 /**
- * Processes side by side take the next group when they have ended one: the quick tests, the matrix of faults, other faults,
+ * Processes side by side take the next group when they have ended one: tests without servers, other quick ones, the matrix of faults, other faults,
  * each end-to-end file, the chaos; the long ones first. Tests that somebody has named run in one.
  */
 async function runTests(): Promise<number> {
@@ -129,9 +129,12 @@ function grouped(): string[][] {
   const matrix = files.filter((file) => file.endsWith('faults/matrix.test.ts'));
   const faults = files.filter((file) => folderOf(file) === 'faults' && !matrix.includes(file));
   const chaos = files.filter((file) => folderOf(file) === 'chaos');
-  const apart = new Set([...endToEnd, ...matrix, ...faults, ...chaos]);
-  const quick = files.filter((file) => !apart.has(file));
-  return [quick, matrix, faults, ...endToEnd.map((file) => [file]), chaos].filter(({ length }) => length > 0);
+  const withoutServers = files.filter((file) => ['unit', 'fuzz'].includes(folderOf(file)));
+  const apart = new Set([...endToEnd, ...matrix, ...faults, ...chaos, ...withoutServers]);
+  const others = files.filter((file) => !apart.has(file));
+  return [withoutServers, others, matrix, faults, ...endToEnd.map((file) => [file]), chaos].filter(
+    ({ length }) => length > 0,
+  );
 }
 
 function nameOf(group: string[]): string {

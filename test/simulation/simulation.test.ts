@@ -15,7 +15,7 @@ import { Sandbox } from './temporal/sandbox.ts';
 import { activityNames } from './worker/worker.ts';
 
 const seeds = [1, 2, 3, 4, 5, 6];
-const casesOfASeed = 160;
+const casesOfASeed = 120;
 
 const plain: Case = {
   ...{ kind: 'deploy', commit: 'tip', force: false, newIsSick: false, oldIsSick: false, hooks: false },

@@ -8,7 +8,9 @@ export function sharedLab(): Promise<Lab> {
   return lab;
 }
 
-after('every workflow of these tests replays', async () => {
+after('every workflow of these tests replays', async function () {
+  // Some hundreds of them.
+  this.timeout(300_000);
   if (!lab) return;
   await replayAll();
   await (await lab).close();
