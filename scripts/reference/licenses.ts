@@ -13,13 +13,13 @@ interface Locked {
   version?: string;
   license?: string;
   dev?: boolean;
-  /** Of a build for one platform, which has the license of the package that brings it. */
+  /** Of a build for one platform. Where it declares no license of its own, it has that of the package that brings it. */
   os?: string[];
   cpu?: string[];
 }
 
 /** What the lock file does not know: an older form in the package's own file, or the license's text alone. */
-const readInThePackage: Record<string, string> = {
+export const readInThePackage: Record<string, string> = {
   ssh2: 'MIT',
   'cpu-features': 'MIT',
   buildcheck: 'MIT',
@@ -32,7 +32,9 @@ export function installedDependencies(): Dependency[] {
     packages: Record<string, Locked>;
   };
   const all = Object.entries(lock.packages).flatMap(([path, { version = '', license, dev, os, cpu }]) =>
-    path === '' || dev || os || cpu ? [] : [named(path.replace(/^.*node_modules\//, ''), version, license)],
+    path === '' || dev || ((os || cpu) && license === undefined)
+      ? []
+      : [named(path.replace(/^.*node_modules\//, ''), version, license)],
   );
   const unique = new Map(all.map((one) => [`${one.name}@${one.version}`, one]));
   return [...unique.values()].sort((a, b) =>
