@@ -3,7 +3,7 @@
  * files and the signals that its documentation names. What the expressions in it come to is filled in here.
  */
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -275,15 +275,18 @@ describe('the GitHub action', function () {
   ] as const) {
     it(`has its like for who knows the playbook: scripts/${script}`, () => {
       const printer = join(dir, 'dbc');
-      writeFileSync(printer, '#!/bin/sh\necho "$PWD"; printf "%s\\n" "$@"\n', { mode: 0o755 });
+      writeFileSync(printer, '#!/bin/sh\necho $$ "$PWD"; printf "%s\\n" "$@"\n', { mode: 0o755 });
       const example = join(root, 'examples/automated-trading-platform');
-      const run = (env: NodeJS.ProcessEnv): string[] =>
-        execFileSync('bash', [join(example, 'scripts', script), ...args], {
+      const run = (env: NodeJS.ProcessEnv): string[] => {
+        const { pid, stdout } = spawnSync('bash', [join(example, 'scripts', script), ...args], {
           env: { PATH: process.env['PATH'], DBC: printer, ...env },
           encoding: 'utf8',
-        })
-          .trimEnd()
-          .split('\n');
+        });
+        const [first = '', ...lines] = stdout.trimEnd().split('\n');
+        // dbc takes the place of the shell, and gets its signals.
+        assert.ok(first.startsWith(`${pid} `), `${pid}: ${first}`);
+        return [first.slice(`${pid} `.length), ...lines];
+      };
       const command = script.split('_')[0];
       assert.deepEqual(run({}), [example, command, '--embedded', '--', 'production', ...args]);
       assert.deepEqual(run({ TEMPORAL_ADDRESS: 'temporal:7233' }), [example, command, '--', 'production', ...args]);
