@@ -15,7 +15,7 @@ export interface DepsOptions extends Pick<Deps, 'server' | 'askHolder' | 'vault'
   log(line: string): void;
 }
 
-/** What the worker itself is trusted with. */
+/** What the worker itself is trusted with; of payload keys there may be several, apart by white space or commas. */
 const ownSecrets = ['DBC_PAYLOAD_KEY', 'TEMPORAL_API_KEY'];
 
 /** Wires the adapters to the activities. Knows nothing of Temporal, so that questions can be answered without one. */
@@ -27,7 +27,7 @@ export async function createDeps(options: DepsOptions): Promise<{ deps: Deps; ss
     ssh?.privateKey && 'env' in ssh.privateKey ? [env[ssh.privateKey.env] ?? ''] : [],
   );
   const channels = Object.values(config.targets).flatMap(({ notify }) => notify ?? []);
-  const own = ownSecrets.map((name) => env[name] ?? '');
+  const own = ownSecrets.flatMap((name) => (env[name] ?? '').split(/[\s,]+/));
   const secrets = new Secrets([...keys, ...own, ...channelSecrets(channels, env)]);
   const baseDir = dirname(config.path);
   const ssh = createSshPort({ baseDir, env, log });
