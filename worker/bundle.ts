@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   bundleWorkflowCode,
@@ -18,13 +18,29 @@ export interface BundleOptions {
   traced: boolean;
 }
 
+export interface WorkerBundleOptions extends BundleOptions {
+  /** Whether a payload codec encrypts what failures say; false by default. */
+  encrypts?: boolean;
+}
+
 /**
  * The workflows as the worker takes them: prebuilt beside a build's output, else bundled now and kept, since a bundle
  * takes seconds and every start of a worker from the sources would pay for it.
  */
-export async function workflowBundle(options: BundleOptions): Promise<WorkflowBundleOption> {
+export async function workflowBundle({
+  encrypts = false,
+  ...options
+}: WorkerBundleOptions): Promise<WorkflowBundleOption> {
+  const codePath = await bundlePath(options);
+  return encrypts ? { code: encrypting(readFileSync(codePath, 'utf8')) } : { codePath };
+}
+
+/** A bundle whose workflows leave what their failures say to the payload codec (workflows/failure-converter.ts). */
+export const encrypting = (code: string): string => `globalThis.dbcEncrypts = true;${code}`;
+
+async function bundlePath(options: BundleOptions): Promise<string> {
   const prebuilt = join(root, bundleName(options));
-  if (existsSync(prebuilt)) return { codePath: prebuilt };
+  if (existsSync(prebuilt)) return prebuilt;
   const kept = join(root, '.cache', bundleName(options, `-${sourcesHash()}`));
   if (!existsSync(kept)) {
     const { code } = await bundleWorkflows(fileURLToPath(new URL('../workflows/index.ts', import.meta.url)), options);
@@ -33,7 +49,7 @@ export async function workflowBundle(options: BundleOptions): Promise<WorkflowBu
     writeFileSync(part, code);
     renameSync(part, kept);
   }
-  return { codePath: kept };
+  return kept;
 }
 
 /** Bundles the workflows of a file. */
@@ -43,6 +59,7 @@ export const bundleWorkflows = (
 ): Promise<WorkflowBundleWithSourceMap> =>
   bundleWorkflowCode({
     workflowsPath,
+    failureConverterPath: join(dirname(workflowsPath), `failure-converter${extname(workflowsPath)}`),
     logger: new DefaultLogger('WARN'),
     workflowInterceptorModules: traced ? [require.resolve(tracingInterceptors)] : [],
   });

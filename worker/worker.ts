@@ -10,6 +10,7 @@ import { payloadKeys } from '../src/codec/payload-keys.ts';
 import type { LeaseHolder } from '../src/contracts/host.ts';
 import { taskQueue } from '../src/contracts/temporal.ts';
 import { workflowBundle } from './bundle.ts';
+import { workerDataConverter } from './data-converter.ts';
 import { createDeps, type DepsOptions } from './deps.ts';
 import { keepHeapSmall } from './heap.ts';
 import { askHolderBy } from './holder.ts';
@@ -39,6 +40,7 @@ const suspension = { isolateExecutionTimeout: '30d' } satisfies Pick<Worker['opt
 /** Wires the activities to Temporal. `close` after the worker has stopped. */
 export async function createWorker(options: WorkerOptions): Promise<{ worker: Worker; close(): Promise<void> }> {
   const { native, connection, namespace, server, configPath, env, log, version, vault = new Vault() } = options;
+  const codec = encryptionCodec(payloadKeys(env));
   const client = new Client({ connection, namespace });
   const running = new Set<RunningStep>();
   const { deps, ssh, close } = await createDeps({
@@ -63,13 +65,13 @@ export async function createWorker(options: WorkerOptions): Promise<{ worker: Wo
     connection: native,
     namespace,
     taskQueue,
-    workflowBundle: await workflowBundle({ traced: tracing !== undefined }),
+    workflowBundle: await workflowBundle({ traced: tracing !== undefined, encrypts: codec.encrypts }),
     activities: createActivities(deps),
     interceptors: {
       activity: [...(tracing?.activity ?? []), observeSteps(tracing ? [tracing, ...observers] : observers)],
     },
     sinks: { ...deploySinks(observers), ...tracing?.sinks },
-    dataConverter: { payloadCodecs: [encryptionCodec(payloadKeys(env))] },
+    dataConverter: workerDataConverter(codec),
     // A cancel reaches a step with its next heartbeat; at the default throttle that takes most of the timeout.
     maxHeartbeatThrottleInterval: '1s',
     defaultHeartbeatThrottleInterval: '1s',

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { taskQueue } from '../contracts/temporal.ts';
 import { TemporalUnavailable } from './errors.ts';
 import { firstEvents } from './first-events.ts';
-import { ask, type Server } from './server.ts';
+import { ask, decodeMessage, type Failure, type Server } from './server.ts';
 
 export interface Poller {
   identity: string;
@@ -55,7 +55,11 @@ export async function untilAnswered(server: Server, execution: Execution, within
       : `${workers.map(({ identity }) => identity).join(', ')} polled it in the last minutes, but does not answer`;
   const after = answered ? 'A worker answered while the client gave up; the next deploy clears up after it.' : '';
   throw new TemporalUnavailable(
-    [`No worker answers: ${found}.`, failure ? `It failed with: ${failure}.` : '', after || 'Nothing was started.']
+    [
+      `No worker answers: ${found}.`,
+      failure && `It failed with: ${await readable(server, failure)}`,
+      after || 'Nothing was started.',
+    ]
       .filter(Boolean)
       .join(' '),
     `Start a worker for ${server.address}, namespace ${server.namespace}: \`dbc serve\`.`,
@@ -67,11 +71,17 @@ interface Execution {
   runId: string;
 }
 
-async function beginning(server: Server, execution: Execution): Promise<{ answered: boolean; failure?: string }> {
+async function beginning(server: Server, execution: Execution): Promise<{ answered: boolean; failure?: Failure }> {
   const events = await firstEvents(server, execution, 20);
-  const failure = events.map((event) => event.workflowTaskFailedEventAttributes?.failure?.message).find(Boolean);
+  const failure = events.map((event) => event.workflowTaskFailedEventAttributes?.failure).find(Boolean);
   return {
     answered: events.some(({ workflowTaskCompletedEventAttributes: task }) => task),
     ...(failure ? { failure } : {}),
   };
 }
+
+/** What a worker says who could not begin. With a key that is not ours it may say that very thing, so which key tells enough. */
+const readable = (server: Server, failure: Failure): Promise<string> =>
+  decodeMessage(server, failure)
+    .catch((error: Error) => error.message)
+    .then((said) => said.replace(/\.?$/, '.'));

@@ -3,11 +3,10 @@ import type { temporal } from '@temporalio/proto';
 import type { Problem } from '../contracts/errors.ts';
 import type { RecordedWork, WorkEnd } from '../contracts/recorded-work.ts';
 import type { DeployRef } from './progress.ts';
-import { ask, decodePayload, type Server } from './server.ts';
+import { ask, decodeMessage, decodePayload, type Failure, type Server } from './server.ts';
 
 type Event = temporal.api.history.v1.IHistoryEvent;
 type Pending = temporal.api.workflow.v1.IPendingActivityInfo;
-type Failure = temporal.api.failure.v1.IFailure;
 type Decoding = Pick<Server, 'codec'>;
 
 /** All events of an execution. A history has some 100 of them, and 20 s are plenty for far more. */
@@ -123,7 +122,8 @@ async function attemptPart(
 async function failureText(decoding: Decoding, failure: Failure): Promise<string> {
   const problem = await firstOf(decoding, failure.applicationFailureInfo?.details?.payloads);
   if (isProblem(problem)) return `${problem.type}: ${problem.message}`;
-  const said = [failure.applicationFailureInfo?.type, failure.message].filter(Boolean).join(': ') || 'no reason given';
+  const message = await decodeMessage(decoding, failure);
+  const said = [failure.applicationFailureInfo?.type, message].filter(Boolean).join(': ') || 'no reason given';
   // A time that is up says less than what went wrong in the last attempt.
   return failure.cause ? `${said}: ${await failureText(decoding, failure.cause)}` : said;
 }

@@ -18,7 +18,7 @@ import type {
 import { deployWorkflowId, progressQuery, searchAttributes, WorkflowType } from '../contracts/temporal.ts';
 import { stepOfActivity } from '../domain/activity-step.ts';
 import { firstEvents } from './first-events.ts';
-import { ask, decodePayload, type Server } from './server.ts';
+import { ask, decodeMessage, decodePayload, type Server } from './server.ts';
 
 /** One execution of a deploy. */
 export interface DeployRef {
@@ -179,7 +179,8 @@ export async function runningSteps(
       const step = stepOfActivity(activityType?.name ?? '');
       const payload = heartbeatDetails?.payloads?.[0];
       const beat = payload ? await decodePayload<JobHeartbeat>(server, payload) : undefined;
-      const again = (attempt ?? 1) > 1 && `attempt ${attempt}${lastFailure?.message ? `: ${lastFailure.message}` : ''}`;
+      const why = lastFailure && (await decodeMessage(server, lastFailure));
+      const again = (attempt ?? 1) > 1 && `attempt ${attempt}${why ? `: ${why}` : ''}`;
       const line = (state === scheduled && again) || beat?.line || again;
       return step && line ? [{ step, line }] : [];
     },

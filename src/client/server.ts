@@ -1,6 +1,7 @@
 import { Client, Connection, isGrpcServiceError } from '@temporalio/client';
 import { defaultPayloadConverter, NamespaceNotFoundError, type Payload } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import type { temporal } from '@temporalio/proto';
 import { type EncryptionCodec, encryptionCodec } from '../codec/encryption-codec.ts';
 import { payloadKeys } from '../codec/payload-keys.ts';
 import type { Tracing } from '../tracing/tracing.ts';
@@ -14,6 +15,8 @@ export interface ConnectOptions {
   /** How long to try to reach the server. Milliseconds, 6 s by default. */
   timeoutMs?: number;
 }
+
+export type Failure = temporal.api.failure.v1.IFailure;
 
 /** One namespace of one Temporal, and how to ask it. */
 export interface Server {
@@ -83,6 +86,13 @@ export async function ask<T>(
   } finally {
     server.open.delete(question);
   }
+}
+
+/** What a failure that Temporal handed out raw says: where the worker that wrote it encrypts, not in its message. */
+export async function decodeMessage(decoding: Pick<Server, 'codec'>, failure: Failure): Promise<string> {
+  const { message, encodedAttributes } = failure;
+  const encoded = encodedAttributes && (await decodePayload<{ message?: unknown }>(decoding, encodedAttributes));
+  return typeof encoded?.message === 'string' ? encoded.message : (message ?? '');
 }
 
 /** What a payload that Temporal handed out raw says. */

@@ -1,13 +1,21 @@
-/** What the payload codec has encrypted, in Temporal's real UI in a real browser: unreadable, and with `dbc codec-server` readable. */
+/** What the payload codec has encrypted, for Temporal's real UI in a real browser and its command line: unreadable, and with `dbc codec-server` readable. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
+import { Worker } from '@temporalio/worker';
 import { type BrowserContext, chromium } from 'playwright-core';
 import { encryptionCodec } from '../../src/codec/encryption-codec.ts';
 import { payloadKeys } from '../../src/codec/payload-keys.ts';
 import { deployWorkflowId, taskQueue, WorkflowType } from '../../src/contracts/temporal.ts';
+import { findTemporal } from '../../src/embedded/temporal-binary.ts';
+import { workflowBundle } from '../../worker/bundle.ts';
+import { workerDataConverter } from '../../worker/data-converter.ts';
+import { connectNative, quietRuntime } from '../../worker/runtime.ts';
+import { decodedHistory } from '../lab/decoded-history.ts';
 import { chromiumPath, needs } from '../lab/needs.ts';
 import { freePort } from '../lab/ports.ts';
 import { startTemporal, type TemporalServer } from '../lab/temporal.ts';
@@ -25,8 +33,12 @@ describe("an encrypted deploy in Temporal's UI", function () {
   let browser: BrowserContext;
   let serving: Running | undefined;
   let runId: string;
+  /** Of a workflow that failed, with what it said. */
+  let failed: { workflowId: string; runId: string };
+  const said = 'as the input';
 
   before(async () => {
+    quietRuntime(() => {});
     dir = mkdtempSync(join(tmpdir(), 'dbc-codec-'));
     port = await freePort();
     temporal = await startTemporal({ ui: true, uiCodec: `http://127.0.0.1:${port}`, persistent: false });
@@ -37,6 +49,20 @@ describe("an encrypted deploy in Temporal's UI", function () {
     // No worker takes it: what it was asked for is what is to be seen.
     const args = [{ target: 'production', actor: 'alice', reason }];
     runId = (await client.workflow.start(WorkflowType.deploy, { ...workflow, args })).firstExecutionRunId;
+    const native = await connectNative({ address: temporal.address });
+    const worker = await Worker.create({
+      connection: native,
+      taskQueue: 'failing',
+      workflowBundle: await workflowBundle({ traced: false, encrypts: true }),
+      dataConverter: workerDataConverter(codec),
+    });
+    const wrong = { workflowId: 'inspect/nothing', taskQueue: 'failing', args: [{}] };
+    failed = await worker.runUntil(async () => {
+      const handle = await client.workflow.start(WorkflowType.inspect, wrong);
+      await assert.rejects(handle.result(), ({ cause }: { cause?: Error }) => cause?.message.endsWith(said) === true);
+      return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
+    });
+    await native.close();
     await connection.close();
     const flags = ['--no-sandbox', '--disable-gpu', '--disable-background-networking'];
     browser = await chromium.launchPersistentContext(dir, { executablePath: chromiumPath() ?? '', args: flags });
@@ -50,9 +76,9 @@ describe("an encrypted deploy in Temporal's UI", function () {
   });
 
   /** All that the page of its history says once it says this, folded parts too. */
-  async function shown(says: string): Promise<string> {
+  async function shown(says: string, of = { workflowId: deployWorkflowId('production'), runId }): Promise<string> {
     const page = await browser.newPage();
-    const path = `/namespaces/default/workflows/${encodeURIComponent(deployWorkflowId('production'))}/${runId}/history`;
+    const path = `/namespaces/default/workflows/${encodeURIComponent(of.workflowId)}/${of.runId}/history`;
     await page.goto(`${temporal.uiUrl}${path}`, { waitUntil: 'domcontentloaded' });
     const text = async () => (await page.locator('body').textContent()) ?? '';
     await until(async () => (await text()).includes(says), { timeoutMs: 30_000, what: `the page says ${says}` });
@@ -64,6 +90,7 @@ describe("an encrypted deploy in Temporal's UI", function () {
   it('is unreadable while nobody decrypts it', async () => {
     const encrypted = Buffer.from('binary/encrypted').toString('base64');
     assert.ok(!(await shown(encrypted)).includes(reason));
+    assert.ok(!(await shown('Encoded failure', failed)).includes(said));
   });
 
   it('is readable with dbc codec-server', async () => {
@@ -71,5 +98,22 @@ describe("an encrypted deploy in Temporal's UI", function () {
     serving = startDbc(args, keys);
     await until(() => serving?.said().includes('Decrypts at') === true, { timeoutMs: 20_000 });
     assert.match(await shown(reason), /DeployWorkflow/);
+    assert.match(await shown(said, failed), /InspectWorkflow/);
+  });
+
+  it("is readable with it on Temporal's command line too", async () => {
+    const { path } = await findTemporal();
+    const show = async (workflowId: string, ...more: string[]): Promise<string> => {
+      const args = ['workflow', 'show', '--address', temporal.address, '--workflow-id', workflowId, '-o', 'json'];
+      return (await promisify(execFile)(path, [...args, ...more], { timeout: 20_000 })).stdout;
+    };
+    const decoding = ['--codec-endpoint', `http://127.0.0.1:${port}`];
+    for (const [workflowId, text] of [
+      [deployWorkflowId('production'), reason],
+      [failed.workflowId, said],
+    ] as const) {
+      assert.ok(!decodedHistory(await show(workflowId)).includes(text));
+      assert.ok(decodedHistory(await show(workflowId, ...decoding)).includes(text), workflowId);
+    }
   });
 });

@@ -15,11 +15,13 @@ import type { ChangeEnvRequest } from '../../src/contracts/change-env.ts';
 import type { DeployView } from '../../src/contracts/deploy.ts';
 import { taskQueue } from '../../src/contracts/temporal.ts';
 import { timeline } from '../../src/domain/report/timeline.ts';
+import { encrypting } from '../../worker/bundle.ts';
+import { workerDataConverter } from '../../worker/data-converter.ts';
 import { connectNative, quietRuntime } from '../../worker/runtime.ts';
 import { startTemporal, type TemporalServer } from '../lab/temporal.ts';
 import { until } from '../lab/until.ts';
 import { workflowBundle } from './bundle.ts';
-import { Model, modelActivities } from './model.ts';
+import { fails, Model, modelActivities } from './model.ts';
 
 const key = { DBC_PAYLOAD_KEY: randomBytes(32).toString('base64') };
 const [id] = payloadKeys(key).map((each) => each.id);
@@ -55,12 +57,14 @@ describe('with a payload key', function () {
   }
 
   async function withWorker<T>(env: Record<string, string>, run: () => Promise<T>): Promise<T> {
+    const codec = encryptionCodec(payloadKeys(env));
+    const { code } = await workflowBundle();
     const worker = await Worker.create({
       connection: native,
       taskQueue,
-      workflowBundle: await workflowBundle(),
+      workflowBundle: { code: codec.encrypts ? encrypting(code) : code },
       activities: modelActivities((name) => models.get(name)),
-      dataConverter: { payloadCodecs: [encryptionCodec(payloadKeys(env))] },
+      dataConverter: workerDataConverter(codec),
       maxHeartbeatThrottleInterval: '50ms',
       shutdownGraceTime: 0,
     });
@@ -126,6 +130,23 @@ describe('with a payload key', function () {
     );
   });
 
+  it('why a step is tried again is read through it, and by nobody else', async () => {
+    const { model, request } = modelled();
+    let away = true;
+    model.on('fetch', async (input) => (away ? fails('SshUnavailable')(input) : undefined));
+    await withWorker(key, async () => {
+      const ref = await startDeploy(server, 'deploy', { target: request.target, actor: 'sam' });
+      const line = async () => (await statusOf(server, request.target))?.running[0]?.line ?? '';
+      await until(async () => /^attempt \d+: .*fetch on web-1 failed/.test(await line()), { timeoutMs: 10_000 });
+      const { raw } = await server.client.workflow.getHandle(ref.workflowId, ref.runId).describe();
+      assert.equal(raw.pendingActivities?.[0]?.lastFailure?.message, 'Encoded failure');
+      away = false;
+      assert.equal((await resultOf(server, ref)).report?.outcome, 'succeeded');
+    });
+    const [, , fetched] = (await deployRecord(server, request.target))?.work ?? [];
+    assert.match(fetched?.retriedAfter ?? '', /fetch on web-1 failed/);
+  });
+
   it('a client without it is told which key it lacks', async () => {
     const { request } = modelled();
     await withWorker(key, async () => resultOf(server, await startEnvChange(server, request)));
@@ -145,6 +166,19 @@ describe('with a payload key', function () {
     });
     assert.deepEqual(model.calls, []);
     assert.equal((await statusOf(server, request.target))?.open, false);
+  });
+
+  it('a worker with another one changes nothing, and the client says which key that one has', async () => {
+    const { model, request } = modelled();
+    const other = { DBC_PAYLOAD_KEY: randomBytes(32).toString('base64') };
+    await withWorker(other, async () => {
+      const started = startEnvChange(server, request, { answerWithinMs: 1500 });
+      await assert.rejects(
+        started,
+        new RegExp(`with the key ${payloadKeys(other)[0]?.id}, and the keys set are ${id}`),
+      );
+    });
+    assert.deepEqual(model.calls, []);
   });
 
   it('deploys from before there was one go on', async () => {
