@@ -1,28 +1,8 @@
 /** docs/playbook.md promises, for every item of the playbook, what does it and a test of it on real parts. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { assertThere, tableRows } from './doc-table.ts';
 
-const root = join(import.meta.dirname, '../..');
-const docs = join(root, 'docs');
-
-interface Row {
-  cells: string[];
-  tests: { file: string; name: string }[];
-}
-
-/** Rows of every table, without heads and rules. */
-const rows: Row[] = readFileSync(join(docs, 'playbook.md'), 'utf8')
-  .split('\n')
-  .filter((line) => line.startsWith('|') && !/^\|[\s:|-]+\|$/.test(line) && !line.startsWith('| Playbook'))
-  .map((line) => {
-    const cells = line
-      .slice(1, line.lastIndexOf('|'))
-      .split(/(?<!\\)\|/)
-      .map((cell) => cell.trim());
-    const links = [...(cells.at(-1) ?? '').matchAll(/\[([^\]]+)\]\(\.\.\/([^)]+)\)/g)];
-    return { cells, tests: links.map(([, name = '', file = '']) => ({ file, name })) };
-  });
+const rows = tableRows('playbook.md', 'Playbook');
 
 /** Where the real parts are at work: on whole hosts, or at least the shell, git and the host program. */
 const onRealParts = /^test\/(e2e|ssh|faults)\//;
@@ -52,13 +32,6 @@ describe('the table of the playbook', () => {
   });
 
   it('names only tests that are there', () => {
-    for (const { file, name } of rows.flatMap(({ tests }) => tests)) {
-      assert.ok(existsSync(join(root, file)), `no file ${file}`);
-      const text = readFileSync(join(root, file), 'utf8').replaceAll("\\'", "'");
-      assert.ok(
-        text.includes(`it('${name}'`) || text.includes(`it(\`${name}\``) || text.includes(`it("${name}"`),
-        `${file} has no test "${name}"`,
-      );
-    }
+    for (const test of rows.flatMap(({ tests }) => tests)) assertThere(test, ['it']);
   });
 });
