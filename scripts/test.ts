@@ -81,8 +81,8 @@ function inOrder(all: string[]): string[] {
 }
 
 /**
- * Processes side by side take the next group when they have ended one: tests without servers, other quick ones, the matrix of faults, other faults,
- * each end-to-end file, the chaos; the long ones first. Tests that somebody has named run in one.
+ * Processes side by side take the next group when they have ended one: tests without servers, other quick ones, the matrix of
+ * faults, other faults, each end-to-end file, the chaos; the long ones first. Tests that somebody has named run in one.
  */
 async function runTests(): Promise<number> {
   const groups = paths.length > 0 ? [files] : grouped();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { asTyped } from '../../src/cli/as-typed.ts';
+import { asTyped, takers } from '../../src/cli/as-typed.ts';
+import { createProgram, pathOf, withSubcommands } from '../../src/cli/program.ts';
 
 describe('a command in a hint', () => {
   const hint = 'See `dbc logs production SERVICE` and `dbc health production`; or `dbc deploy production --force`.';
@@ -20,6 +21,23 @@ describe('a command in a hint', () => {
     assert.equal(
       asTyped(hint, { direct: true }),
       'See `dbc logs production SERVICE --direct` and `dbc health production --direct`; or `dbc deploy production --force`.',
+    );
+  });
+
+  for (const flag of ['--embedded', '--direct'] as const) {
+    it(`is known to take ${flag} where the program lets it`, () => {
+      const takes = withSubcommands(createProgram(() => {}))
+        .filter(({ options }) => options.some(({ long }) => long === flag))
+        .map((command) => pathOf(command).replace(/^dbc /, ''));
+      assert.deepEqual([...takers[flag]].sort(), takes.sort());
+    });
+  }
+
+  it('has no --direct where a change of the same group takes none', () => {
+    const text = 'See `dbc env set production NAME` and `dbc env check production`.';
+    assert.equal(
+      asTyped(text, { direct: true }),
+      'See `dbc env set production NAME` and `dbc env check production --direct`.',
     );
   });
 
